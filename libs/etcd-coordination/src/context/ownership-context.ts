@@ -1,0 +1,36 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Fence } from './fence.js';
+
+/** One level of ownership that the running call chain stands in. */
+interface OwnershipFrame {
+  readonly kind: OwnershipKind;
+  readonly owner: object;
+  readonly fence: Fence;
+  readonly parent: OwnershipFrame | undefined;
+}
+
+/** What a call chain can own. */
+export type OwnershipKind = 'term' | 'lock';
+
+const storage = new AsyncLocalStorage<OwnershipFrame>();
+
+/** Runs `work` so that it, and all it starts, finds `owner` and `fence` as the current ones. */
+export function runOwning<T>(kind: OwnershipKind, owner: object, fence: Fence, work: () => T): T {
+  return storage.run({ kind, owner, fence, parent: storage.getStore() }, work);
+}
+
+/** The innermost owner of that kind around the running call chain, or null. */
+export function currentOwner(kind: OwnershipKind): object | null {
+  for (let frame = storage.getStore(); frame; frame = frame.parent) {
+    if (frame.kind === kind) return frame.owner;
+  }
+  return null;
+}
+
+/**
+ * The fence of the innermost term or lock that the running call chain stands in,
+ * or null outside of any.
+ */
+export function currentFence(): Fence | null {
+  return storage.getStore()?.fence ?? null;
+}

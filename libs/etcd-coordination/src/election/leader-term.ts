@@ -1,0 +1,28 @@
+import type { Fence } from '../context/fence.js';
+
+/** Why a term ended. It is the `reason` of the term's aborted signal, as a {@link TermEndedError}'s `cause`. */
+export type TermEndReason = 'resigned' | 'left' | 'session-lost' | 'key-deleted' | 'shutdown';
+
+/**
+ * One reign of this process over one election, from its win to its end. A new
+ * win is a new term with a larger {@link epoch}.
+ */
+export interface LeaderTerm {
+  /** The election's name. */
+  readonly election: string;
+  /** The fencing token: an etcd revision, larger than the epoch of every earlier term of this election. */
+  readonly epoch: bigint;
+  /** What a guarded write compares, see {@link Fence}. */
+  readonly fence: Fence;
+  /**
+   * Aborts when the term ends, before anyone else can win. Reading `aborted`
+   * asks the clock, so it is right even when the event loop was blocked.
+   */
+  readonly signal: AbortSignal;
+  /** Whether this process leads now, by the monotonic clock. Makes no call. */
+  isValid(): boolean;
+  /** Milliseconds for which the term is certain if no further keepalive is answered; 0 when it ended. */
+  remainingMs(): number;
+  /** Ends the term and hands over to the next candidate. Resolves when etcd has taken it. Never rejects on a term that ended. */
+  resign(): Promise<void>;
+}
