@@ -1,0 +1,135 @@
+import { EtcdCoordinationError } from './coordination.error.js';
+
+/**
+ * Where everything of this library lives in etcd:
+ *
+ *     <namespace>/<feature>/<escaped name>/<rest>
+ *
+ * Every key is built and parsed here. A name fills exactly one segment, whatever it
+ * holds, and every prefix ends in `/`: so the range of `lock/a` never takes in
+ * `lock/ab`, nor that of `election/a` anything of `election/a/b`.
+ */
+
+/** The features that keep keys, each in a folder of its own. */
+export const FEATURES = [
+  'election',
+  'lock',
+  'config',
+  'registry',
+  'traffic',
+  'transaction',
+] as const;
+
+/** The second part of a key: whose it is. */
+export type Feature = (typeof FEATURES)[number];
+
+/** What a key says of itself. */
+export interface ParsedKey {
+  readonly feature: Feature;
+  /** The name as the user gave it. */
+  readonly name: string;
+  /** What follows the name's prefix; empty for the prefix itself. */
+  readonly rest: string;
+}
+
+/** What tells the candidates of one election apart. */
+export interface CandidateId {
+  /** The lease that keeps the candidate's key. */
+  readonly leaseId: bigint;
+  /** Which of the lease's candidacies it is: a lease may stand again. */
+  readonly sequence: number;
+}
+
+// `/` parts the segments and `%` starts an escape. Control characters are escaped so that
+// a key can be read in a log or typed after `etcdctl get`.
+// oxlint-disable-next-line no-control-regex
+const NEEDS_ESCAPE = /[%/\u0000-\u001f\u007f]/g;
+/** Half of a surrogate pair: UTF-8, and so etcd, cannot hold it. */
+export const LONE_SURROGATE = /\p{Surrogate}/u;
+const ESCAPE = /%([0-9A-F]{2})/g;
+const CANDIDATE = /^([1-9a-f][0-9a-f]{0,15})-(0|[1-9][0-9]*)$/;
+
+/** Turns any name into one segment of a key, the same one every time and for no other name. */
+export function escapeSegment(name: string): string {
+  return name.replace(
+    NEEDS_ESCAPE,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+}
+
+/** The name that {@link escapeSegment} was given, or null if it cannot have made this segment. */
+export function unescapeSegment(segment: string): string | null {
+  const name = segment.replace(ESCAPE, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return escapeSegment(name) === segment ? name : null;
+}
+
+/** The prefix of all of one feature's keys, `/` at the end included. */
+export function featurePrefix(namespace: string, feature: Feature): string {
+  return `${namespace}/${feature}/`;
+}
+
+/** The prefix of the keys of one named thing, `/` at the end included. */
+export function namePrefix(namespace: string, feature: Feature, name: string): string {
+  if (name === '') {
+    throw new EtcdCoordinationError(
+      'INVALID_KEY',
+      `A key of the feature "${feature}" needs a name: an empty one would share the prefix of all others.`,
+    );
+  }
+  return `${featurePrefix(namespace, feature)}${escapeSegment(name)}/`;
+}
+
+/** Takes a key apart, or gives null for a key that is none of this namespace's. */
+export function parseKey(namespace: string, key: string): ParsedKey | null {
+  const start = `${namespace}/`;
+  if (!key.startsWith(start)) return null;
+  const [feature, segment, ...rest] = key.slice(start.length).split('/');
+  if (!isFeature(feature) || !segment || rest.length === 0) return null;
+  const name = unescapeSegment(segment);
+  return name === null ? null : { feature, name, rest: rest.join('/') };
+}
+
+/** The prefix under which the candidates of an election stand. */
+export function electionPrefix(namespace: string, election: string): string {
+  return namePrefix(namespace, 'election', election);
+}
+
+/** The key of one candidate of an election. */
+export function candidateKey(namespace: string, election: string, id: CandidateId): string {
+  return `${electionPrefix(namespace, election)}${id.leaseId.toString(16)}-${id.sequence}`;
+}
+
+/** Takes a candidate's key apart, or gives null for a key that is not one of this namespace's. */
+export function parseCandidateKey(
+  namespace: string,
+  key: string,
+): (CandidateId & { readonly election: string }) | null {
+  const parsed = parseKey(namespace, key);
+  if (parsed?.feature !== 'election') return null;
+  const [, lease, sequence] = CANDIDATE.exec(parsed.rest) ?? [];
+  if (lease === undefined || sequence === undefined) return null;
+  return { election: parsed.name, leaseId: BigInt(`0x${lease}`), sequence: Number(sequence) };
+}
+
+/** What is wrong with a namespace, in words that follow "it", or null if nothing is. */
+export function namespaceFault(namespace: unknown): string | null {
+  if (typeof namespace !== 'string') return 'is not a string';
+  if (namespace === '') return 'is empty';
+  if (namespace.includes('\0')) return 'holds a NUL character';
+  if (LONE_SURROGATE.test(namespace))
+    return 'holds half of a surrogate pair, which UTF-8 cannot say';
+  if (namespace.startsWith('/')) return 'starts with "/"';
+  if (namespace.endsWith('/')) return 'ends with "/"';
+  const segments = namespace.split('/');
+  if (segments.includes('')) return 'holds an empty segment, "//"';
+  // Otherwise the keys of namespace `a/election` would lie among those of `a`.
+  const inner = segments.slice(1).find(isFeature);
+  if (inner !== undefined) {
+    return `has a segment "${inner}", where the keys of a shorter namespace would lie`;
+  }
+  return null;
+}
+
+function isFeature(segment: string | undefined): segment is Feature {
+  return (FEATURES as readonly (string | undefined)[]).includes(segment);
+}

@@ -1,0 +1,113 @@
+import type {
+  InjectionToken,
+  ModuleMetadata,
+  OptionalFactoryDependency,
+  Type,
+} from '@nestjs/common';
+import type {
+  CallTimeouts,
+  ClientOptions,
+  RetryOptions,
+  TlsCredentials,
+  UserCredentials,
+} from '../client/client-options.js';
+import type { SessionOptions } from '../session/session-options.js';
+
+/** The connection that is meant where none is named. */
+export const DEFAULT_CONNECTION = 'default';
+
+/** What this process says of itself to the fleet. */
+export interface ServiceOptions {
+  /** What the service is called, such as `orders`; the start of the default {@link CoordinationOptions.instanceId}. */
+  readonly name: string;
+  /** Where this process serves, such as `http://10.0.0.7:3000`; others see it beside its candidacies. */
+  readonly address?: string;
+  /** The zone or rack that this process runs in. */
+  readonly zone?: string;
+  /** Its share of the traffic against its peers', a number above 0. */
+  readonly weight?: number;
+  /** The version that runs here. */
+  readonly version?: string;
+  /** Anything else that the fleet may read. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** How the application leaves. */
+export interface ShutdownOptions {
+  /**
+   * Milliseconds for which running work of this process's terms may go on after their signals
+   * have aborted, before leadership is handed over. 0 does not wait. Default 10000.
+   */
+  readonly drainTimeoutMs: number;
+}
+
+/** What `EtcdCoordinationModule.forRoot` takes. Only `endpoints` has no default. */
+export interface CoordinationOptions {
+  /** The members of the cluster, each `host:port`, `http://host:port` or `https://host:port`; all with TLS or none. */
+  readonly endpoints: readonly string[];
+  /**
+   * What all keys of this library start with. Applications with the same namespace and the
+   * same cluster act as one fleet. Default `coordination`.
+   */
+  readonly namespace?: string;
+  /** The connection's name, for applications that have several. Default `default`. */
+  readonly connection?: string;
+  /** Who this process is among the fleet, different for each. Default `<service name or host name>-<pid>-<4 hex digits>`. */
+  readonly instanceId?: string;
+  /** TLS material, for `https` endpoints. */
+  readonly credentials?: TlsCredentials;
+  /** The etcd user to log in as. */
+  readonly auth?: UserCredentials;
+  /** How long each kind of call may take, in milliseconds. */
+  readonly timeouts?: Partial<CallTimeouts>;
+  /** How calls that are safe to repeat are repeated. */
+  readonly retry?: Partial<RetryOptions>;
+  /** Milliseconds between looks at the cluster's member list; 0 turns them off. Default 30000. */
+  readonly endpointSyncInterval?: number;
+  /** How the process's lease is kept. */
+  readonly session?: Partial<SessionOptions>;
+  /** What this process says of itself. */
+  readonly service?: ServiceOptions;
+  /** How the application leaves. */
+  readonly shutdown?: Partial<ShutdownOptions>;
+}
+
+/** Makes the options of a connection; for `forRootAsync({ useClass | useExisting })`. */
+export interface CoordinationOptionsFactory {
+  createCoordinationOptions(): CoordinationOptions | Promise<CoordinationOptions>;
+}
+
+interface AsyncOptionsBase extends Pick<ModuleMetadata, 'imports'> {
+  /** The connection's name. It is wanted here, before the options are made. Default `default`. */
+  readonly connection?: string;
+}
+
+/** What `EtcdCoordinationModule.forRootAsync` takes: one of `useFactory`, `useClass` and `useExisting`. */
+export type CoordinationAsyncOptions = AsyncOptionsBase &
+  (
+    | {
+        readonly useFactory: (
+          // Whatever `inject` names, in its order.
+          // oxlint-disable-next-line typescript/no-explicit-any
+          ...dependencies: any[]
+        ) => CoordinationOptions | Promise<CoordinationOptions>;
+        readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
+      }
+    | { readonly useClass: Type<CoordinationOptionsFactory> }
+    | { readonly useExisting: InjectionToken<CoordinationOptionsFactory> }
+  );
+
+/** The options with every default filled in, validated. */
+export interface ResolvedCoordinationOptions {
+  readonly connection: string;
+  readonly namespace: string;
+  readonly instanceId: string;
+  readonly client: ClientOptions;
+  readonly session: SessionOptions;
+  readonly service: ServiceOptions | undefined;
+  readonly shutdown: ShutdownOptions;
+}
+
+export const DEFAULT_NAMESPACE = 'coordination';
+
+export const DEFAULT_SHUTDOWN_OPTIONS: ShutdownOptions = { drainTimeoutMs: 10_000 };
