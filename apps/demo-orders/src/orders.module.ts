@@ -1,0 +1,18 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DemoSharedModule } from '../../demo-shared/src/demo-shared.module.js';
+import type { DemoSettings } from '../../demo-shared/src/settings.js';
+import { OrdersController } from './orders.controller.js';
+import { OrdersService } from './orders.service.js';
+
+/** Takes orders over HTTP, and stands in the election for the reconciler. */
+@Module({})
+export class OrdersModule {
+  static register(settings: DemoSettings): DynamicModule {
+    return {
+      module: OrdersModule,
+      imports: [DemoSharedModule.register(settings)],
+      controllers: [OrdersController],
+      providers: [OrdersService],
+    };
+  }
+}

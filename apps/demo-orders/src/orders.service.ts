@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto';
+import { ConflictException, Inject, Injectable } from '@nestjs/common';
+import type { Etcd3 } from 'etcd3';
+import { InjectEtcd } from 'nestjs-etcd-coordination';
+import { DemoKeys } from '../../demo-shared/src/data/demo-keys.js';
+import type { Order } from '../../demo-shared/src/data/model.js';
+import { listVersioned, readVersioned } from '../../demo-shared/src/data/versioned.js';
+import { DEMO_SETTINGS, type DemoSettings } from '../../demo-shared/src/settings.js';
+import type { OrderRequest } from './order-request.js';
+
+/** Takes orders and keeps them in etcd, where whoever leads will find them. */
+@Injectable()
+export class OrdersService {
+  constructor(
+    @InjectEtcd() private readonly etcd: Etcd3,
+    private readonly keys: DemoKeys,
+    @Inject(DEMO_SETTINGS) private readonly settings: DemoSettings,
+  ) {}
+
+  /**
+   * Takes an order. The same `idempotencyKey` again answers with the order that it made before,
+   * so that a caller whose answer was lost can repeat its request.
+   * @throws ConflictException if the key was used for another order.
+   */
+  async take(request: OrderRequest, idempotencyKey: string | null): Promise<Order> {
+    const id = idempotencyKey ?? randomUUID();
+    const key = this.keys.order(id);
+    const order: Order = { id, ...request, status: 'pending', takenBy: this.settings.instanceId };
+    const answer = await this.etcd
+      .if(key, 'Create', '==', '0')
+      .then(
+        this.etcd.put(key).value(JSON.stringify(order)),
+        this.etcd.put(this.keys.pendingOrder(id)).value(JSON.stringify({ sku: order.sku })),
+      )
+      .commit();
+    if (answer.succeeded) return order;
+    const earlier = await this.find(id);
+    if (earlier?.sku === request.sku && earlier.quantity === request.quantity) return earlier;
+    throw new ConflictException(`The Idempotency-Key ${id} was used for another order.`);
+  }
+
+  async find(id: string): Promise<Order | null> {
+    return (await readVersioned<Order>(this.etcd, this.keys.order(id)))?.value ?? null;
+  }
+
+  /** All orders, oldest first. */
+  async list(): Promise<Order[]> {
+    const orders = await listVersioned<Order>(this.etcd, this.keys.orders);
+    return orders.map(({ value }) => value);
+  }
+}

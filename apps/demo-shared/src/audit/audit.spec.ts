@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { LedgerEntry, Order } from '../data/model.js';
+import type { Versioned } from '../data/versioned.js';
+import { audit, type Books } from './audit.js';
+
+function at<T>(key: string, value: T, modRevision: number, version = 1): Versioned<T> {
+  return { key, value, modRevision: String(modRevision), createRevision: '1', version };
+}
+
+const order = (id: string, epoch: string): Order => ({
+  id,
+  sku: 'bolt',
+  quantity: 2,
+  status: 'reconciled',
+  epoch,
+  takenBy: 'orders-1',
+  settledBy: 'orders-1',
+});
+
+const entry = (orderId: string, epoch: string): LedgerEntry => ({
+  kind: 'order',
+  sku: 'bolt',
+  delta: -2,
+  orderId,
+  epoch,
+  settledBy: 'orders-1',
+});
+
+/** Ten bolts put in, two orders of two settled by two terms, one order waiting. */
+function goodBooks(): Books {
+  const waiting: Order = {
+    id: 'c',
+    sku: 'bolt',
+    quantity: 1,
+    status: 'pending',
+    takenBy: 'orders-2',
+  };
+  return {
+    orders: [
+      at('orders/a', order('a', '9'), 20, 2),
+      at('orders/b', order('b', '21'), 30, 2),
+      at('orders/c', waiting, 31),
+    ],
+    pending: new Set(['c']),
+    stock: [at('stock/bolt', { sku: 'bolt', onHand: 6 }, 30, 3)],
+    ledger: [
+      at<LedgerEntry>('ledger/bolt/stock/1', { kind: 'stock', sku: 'bolt', delta: 10 }, 10),
+      // Etcd lists by key, and the books must not mind.
+      at('ledger/bolt/order/b', entry('b', '21'), 30),
+      at('ledger/bolt/order/a', entry('a', '9'), 20),
+    ],
+  };
+}
+
+const violationsOf = (change: Partial<Books>) => audit({ ...goodBooks(), ...change }).violations;
+
+describe('audit', () => {
+  it('finds nothing wrong with good books, and adds them up', () => {
+    expect(audit(goodBooks())).toEqual({
+      orders: 3,
+      pending: 1,
+      reconciled: 2,
+      rejected: 0,
+      terms: [
+        { epoch: '9', settledBy: 'orders-1', orders: 1 },
+        { epoch: '21', settledBy: 'orders-1', orders: 1 },
+      ],
+      stock: [{ sku: 'bolt', putIn: 10, sold: 4, onHand: 6 }],
+      violations: [],
+    });
+  });
+
+  it('finds stock that does not add up', () => {
+    const stock = [at('stock/bolt', { sku: 'bolt', onHand: 4 }, 30, 3)];
+    expect(violationsOf({ stock })).toEqual(['bolt: 10 put in less 4 sold is not the 4 on hand.']);
+  });
+
+  it('finds an order that was settled twice', () => {
+    const [first, ...others] = goodBooks().orders;
+    expect(violationsOf({ orders: [{ ...first!, version: 3 }, ...others] })).toEqual([
+      'Order a is reconciled and was written 3 times.',
+    ]);
+  });
+
+  it('finds a waiting order that no leader would find', () => {
+    expect(violationsOf({ pending: new Set() })).toEqual([
+      'Order c waits, and no leader would find it.',
+    ]);
+  });
+
+  it('finds an order that is lost', () => {
+    expect(violationsOf({ orders: goodBooks().orders.slice(1) })).toEqual([
+      'Order a is in the ledger and nowhere else.',
+    ]);
+  });
+
+  it('finds a settlement without a ledger entry', () => {
+    const ledger = goodBooks().ledger.slice(0, 2);
+    expect(violationsOf({ ledger })).toContain('Order a is reconciled and has 0 ledger entries.');
+  });
+
+  it('finds the write of a term that was over', () => {
+    const [stock, late, early] = goodBooks().ledger;
+    const ledger = [stock!, { ...late!, modRevision: '20' }, { ...early!, modRevision: '30' }];
+    expect(violationsOf({ ledger })).toEqual([
+      'ledger/bolt/order/a was written by epoch 9 after epoch 21 had written.',
+    ]);
+  });
+});

@@ -1,0 +1,49 @@
+/** The election that both services stand in. */
+export const RECONCILER = 'reconciler';
+
+/** Builds every key of the demo's own data. The library's keys lie beside them, under `coordination/`. */
+export class DemoKeys {
+  readonly root: string;
+  readonly orders: string;
+  readonly pending: string;
+  readonly stock: string;
+  readonly ledger: string;
+  /** The namespace given to the library. */
+  readonly coordination: string;
+
+  constructor(prefix: string) {
+    this.root = `${prefix}/`;
+    this.orders = `${prefix}/orders/`;
+    this.pending = `${prefix}/pending/`;
+    this.stock = `${prefix}/stock/`;
+    this.ledger = `${prefix}/ledger/`;
+    this.coordination = `${prefix}/coordination`;
+  }
+
+  order(id: string): string {
+    return this.orders + id;
+  }
+
+  /** Stands while the order is pending, so that a leader need not read all orders to find its work. */
+  pendingOrder(id: string): string {
+    return this.pending + id;
+  }
+
+  stockOf(sku: string): string {
+    return this.stock + sku;
+  }
+
+  /** One place for each order: a second settlement of the same order would need the same key. */
+  orderLedger(sku: string, orderId: string): string {
+    return `${this.ledger}${sku}/order/${orderId}`;
+  }
+
+  stockLedger(sku: string, id: string): string {
+    return `${this.ledger}${sku}/stock/${id}`;
+  }
+
+  /** Where a frozen leader tries to leave a note after its term. */
+  lateNote(epoch: bigint): string {
+    return `${this.root}late-note/${epoch}`;
+  }
+}

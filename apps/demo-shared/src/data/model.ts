@@ -1,0 +1,48 @@
+/** A pending order waits for the reconciler; the other two are final. */
+export type OrderStatus = 'pending' | 'reconciled' | 'rejected';
+
+/** An order, at `<prefix>/orders/<id>`. It is written twice: when it is taken and when it is settled. */
+export interface Order {
+  readonly id: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly status: OrderStatus;
+  /** Why the order was rejected. */
+  readonly reason?: string;
+  /** The epoch of the term that settled it, a decimal bigint. */
+  readonly epoch?: string;
+  /** The instance that took it and, once settled, the one that settled it. */
+  readonly takenBy: string;
+  readonly settledBy?: string;
+}
+
+/** What is on hand of one article, at `<prefix>/stock/<sku>`. */
+export interface StockItem {
+  readonly sku: string;
+  readonly onHand: number;
+}
+
+/**
+ * One line of the books, at `<prefix>/ledger/<sku>/…`. Every change of stock and every settled
+ * order has exactly one, so that all sums can be checked from etcd alone.
+ */
+export type LedgerEntry = StockLedgerEntry | OrderLedgerEntry;
+
+/** Somebody counted or filled up the stock. */
+export interface StockLedgerEntry {
+  readonly kind: 'stock';
+  readonly sku: string;
+  /** What it changed the stock by. */
+  readonly delta: number;
+}
+
+/** A leader settled an order. */
+export interface OrderLedgerEntry {
+  readonly kind: 'order';
+  readonly sku: string;
+  /** Minus the quantity of a reconciled order, 0 for a rejected one. */
+  readonly delta: number;
+  readonly orderId: string;
+  readonly epoch: string;
+  readonly settledBy: string;
+}

@@ -1,0 +1,57 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ScheduleModule } from '@nestjs/schedule';
+import { TerminusModule } from '@nestjs/terminus';
+import { EtcdCoordinationModule } from 'nestjs-etcd-coordination';
+import { EtcdHealthIndicator } from 'nestjs-etcd-coordination/terminus';
+import { DemoKeys } from './data/demo-keys.js';
+import { AuditController } from './http/audit.controller.js';
+import { CoordinationController } from './http/coordination.controller.js';
+import { EtcdErrorsFilter } from './http/etcd-errors.filter.js';
+import { FreezeController } from './http/freeze.controller.js';
+import { HealthController } from './http/health.controller.js';
+import { DemoFreeze } from './reconcile/freeze.service.js';
+import { Reconciler } from './reconcile/reconciler.service.js';
+import { Settlement } from './reconcile/settlement.service.js';
+import { DEMO_SETTINGS, type DemoSettings } from './settings.js';
+
+/**
+ * What the two services have in common: the connection to etcd, the reconciler that runs in
+ * whichever process leads, and what each process says of itself over HTTP.
+ */
+@Module({})
+export class DemoSharedModule {
+  static register(settings: DemoSettings): DynamicModule {
+    const keys = new DemoKeys(settings.prefix);
+    return {
+      module: DemoSharedModule,
+      imports: [
+        EtcdCoordinationModule.forRoot({
+          endpoints: settings.endpoints,
+          namespace: keys.coordination,
+          instanceId: settings.instanceId,
+          session: { ttlSeconds: settings.ttlSeconds },
+          service: { name: settings.service },
+        }),
+        ScheduleModule.forRoot(),
+        TerminusModule.forRoot({ logger: false }),
+      ],
+      controllers: [
+        AuditController,
+        CoordinationController,
+        HealthController,
+        ...(settings.demo ? [FreezeController] : []),
+      ],
+      providers: [
+        { provide: DEMO_SETTINGS, useValue: settings },
+        { provide: DemoKeys, useValue: keys },
+        { provide: APP_FILTER, useClass: EtcdErrorsFilter },
+        DemoFreeze,
+        EtcdHealthIndicator,
+        Reconciler,
+        Settlement,
+      ],
+      exports: [DEMO_SETTINGS, DemoKeys],
+    };
+  }
+}

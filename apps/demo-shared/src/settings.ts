@@ -1,0 +1,66 @@
+import { hostname } from 'node:os';
+
+/** What one process of a demo service is told by its environment. */
+export interface DemoSettings {
+  /** `demo-orders` or `demo-inventory`. */
+  readonly service: string;
+  /** This process's name in the election: `INSTANCE_ID`, or one that is made up. */
+  readonly instanceId: string;
+  /** `HOST`, default 127.0.0.1. */
+  readonly host: string;
+  /** `PORT`. */
+  readonly port: number;
+  /** `ETCD_ENDPOINTS`, separated by commas, default 127.0.0.1:2379. */
+  readonly endpoints: readonly string[];
+  /** `DEMO_PREFIX`: everything that the demo keeps in etcd lies under it. Default `demo`. */
+  readonly prefix: string;
+  /** `SESSION_TTL` in seconds, default 10. */
+  readonly ttlSeconds: number;
+  /** `DEMO=1` opens `POST /demo/freeze`, which breaks this process on purpose. */
+  readonly demo: boolean;
+}
+
+export const DEMO_SETTINGS = Symbol('DEMO_SETTINGS');
+
+const PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+/**
+ * Reads the settings of `service` from `env`.
+ * @throws Error naming the variable that is wrong and what it should be.
+ */
+export function readSettings(
+  service: string,
+  defaultPort: number,
+  env: NodeJS.ProcessEnv = process.env,
+): DemoSettings {
+  const prefix = env.DEMO_PREFIX || 'demo';
+  if (!PREFIX_PATTERN.test(prefix)) {
+    throw new Error(`DEMO_PREFIX is "${prefix}": use letters, digits, ".", "_" and "-" only.`);
+  }
+  return {
+    service,
+    instanceId: env.INSTANCE_ID || `${service}-${hostname()}-${process.pid}`,
+    host: env.HOST || '127.0.0.1',
+    port: wholeNumber('PORT', env.PORT, defaultPort, 0, 65_535),
+    endpoints: (env.ETCD_ENDPOINTS || '127.0.0.1:2379')
+      .split(',')
+      .map((endpoint) => endpoint.trim())
+      .filter((endpoint) => endpoint !== ''),
+    prefix,
+    ttlSeconds: wholeNumber('SESSION_TTL', env.SESSION_TTL, 10, 1, 3600),
+    demo: env.DEMO === '1',
+  };
+}
+
+function wholeNumber(
+  name: string,
+  text: string | undefined,
+  fallback: number,
+  least: number,
+  most: number,
+): number {
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new Error(`${name} is "${text}": it must be a whole number from ${least} to ${most}.`);
+}
