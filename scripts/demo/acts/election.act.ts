@@ -1,0 +1,40 @@
+import { until } from '../until.js';
+import { PATIENCE_MS, type Scene } from './scene.js';
+
+/** Four processes stand, one leads, and all name the same one. */
+export async function electionAct({ narrator, stage, observer }: Scene): Promise<void> {
+  narrator.act(
+    'One of four leads',
+    'Two processes of demo-orders and two of demo-inventory stand in one election, "reconciler". Each has the same method under @Interval and @Leader; it runs in the one that leads.',
+  );
+  const actors = stage.actors;
+  const views = await until('One view in all processes', PATIENCE_MS, async () => {
+    const all = await Promise.all(actors.map(({ client }) => client.coordination()));
+    const agreed = all.every(({ leader }) => leader && leader.epoch === all[0]?.leader?.epoch);
+    const complete = all.every(({ candidates }) => candidates?.length === actors.length);
+    return agreed && complete ? all : null;
+  });
+  const leading = views.filter(({ term }) => term !== null);
+  const leader = views[0]?.leader;
+  narrator.check(
+    'one process leads, and all four name it',
+    `${leading.map(({ instanceId }) => instanceId).join(', ')} leads with epoch ${leader?.epoch}; all four say so`,
+    leading.length === 1 &&
+      leading[0]?.instanceId === leader?.leaderId &&
+      observer.leader?.leaderId === leader?.leaderId,
+  );
+  narrator.table(
+    views.map(({ instanceId, session, term }, i) => [
+      instanceId,
+      actors[i]?.client.url ?? '',
+      `session ${session.state}`,
+      term ? `leads, epoch ${term.epoch}` : 'waits',
+    ]),
+  );
+  const healthy = await Promise.all(actors.map(({ client }) => client.healthy()));
+  narrator.check(
+    'GET /health is ok everywhere',
+    `${healthy.filter(Boolean).length} of ${actors.length} are well`,
+    healthy.every(Boolean),
+  );
+}

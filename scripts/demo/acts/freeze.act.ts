@@ -1,0 +1,62 @@
+import { DemoKeys } from '../../../apps/demo-shared/src/data/demo-keys.js';
+import { duration } from '../narrator.js';
+import {
+  confirmed,
+  PATIENCE_MS,
+  reign,
+  type Scene,
+  standing,
+  TAKE_OVER_SLACK_MS,
+} from './scene.js';
+
+/** Long enough that another one leads and has done the work before the frozen one wakes up. */
+const PAST_TTL_MS = 2500;
+
+/** A leader freezes past its TTL in the middle of an order, and wakes up believing nothing. */
+export async function freezeAct(scene: Scene): Promise<void> {
+  const { narrator, observer, desk, ttlMs, prefix } = scene;
+  const { actor, epoch } = reign(scene);
+  const freezeMs = ttlMs + PAST_TTL_MS;
+  narrator.act(
+    'A frozen leader',
+    `${actor.name} reads an order, and then nothing runs in its process for ${duration(freezeMs)}, as in a long garbage collection. Meanwhile another one leads and settles that order. Then ${actor.name} wakes up in the middle of its work and sends its write.`,
+  );
+  const frozenAt = performance.now();
+  const waking = actor.client.freeze(freezeMs);
+  waking.catch(() => {});
+  const id = await desk.place('bolt', 3, actor);
+  narrator.happens(`${actor.name} (epoch ${epoch}) holds ${id} and is frozen.`);
+  const seen = await observer.leaderAfter(epoch, PATIENCE_MS);
+  const { leaderId, epoch: newEpoch } = seen.leadership;
+  const took = seen.at - frozenAt;
+  narrator.check(
+    `another one leads within ${duration(ttlMs + TAKE_OVER_SLACK_MS)}`,
+    `${leaderId} leads with epoch ${newEpoch}, ${duration(took)} later`,
+    took <= ttlMs + TAKE_OVER_SLACK_MS && leaderId !== actor.name,
+  );
+  await confirmed(scene, seen);
+  const [order] = await desk.settled([id], PATIENCE_MS, actor);
+  narrator.happens(`${order?.settledBy} has settled ${id} under epoch ${order?.epoch}.`);
+  const report = await waking;
+  narrator.happens(`${actor.name} wakes up after ${duration(report.frozenMs)}.`);
+  narrator.check(
+    'its first statement finds the signal of its term aborted, and the term invalid',
+    `signal.aborted ${report.signalAbortedOnWaking}, isValid() ${report.termValidOnWaking}`,
+    report.signalAbortedOnWaking && !report.termValidOnWaking,
+  );
+  narrator.check(
+    `etcd refuses its late write of ${id}, and says that epoch ${report.epoch} is over`,
+    `${report.lateOrder}, and ${id} is ${order?.status} by epoch ${order?.epoch}`,
+    report.lateOrder === 'stale-epoch' &&
+      report.orderId === id &&
+      order?.epoch === newEpoch.toString(),
+  );
+  const note = await observer.exists(new DemoKeys(prefix).lateNote(epoch));
+  narrator.check(
+    'etcd refuses a late write that nothing but the epoch guards, too',
+    `${report.lateNoteTaken || note ? 'taken' : 'refused'}, and etcd holds ${note ? 'its' : 'no'} key`,
+    !report.lateNoteTaken && !note,
+  );
+  await standing(scene, actor);
+  narrator.happens(`${actor.name} has a new lease and stands in the election again, at its end.`);
+}

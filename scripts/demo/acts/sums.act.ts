@@ -1,0 +1,37 @@
+import type { Scene } from './scene.js';
+
+/** What must hold at the end, read from etcd alone. */
+export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void> {
+  narrator.act(
+    'The sums',
+    'Orders, stock and ledger are read from etcd at one revision, and compared with each other and with what the customers were told.',
+  );
+  const books = await observer.audit();
+  const ids = await observer.orderIds();
+  const lost = desk.placed.filter((id) => !ids.has(id));
+  narrator.check(
+    `no order is lost: all ${desk.placed.length} that were answered for are in etcd, none is pending`,
+    `${books.orders} orders: ${books.reconciled} reconciled, ${books.rejected} rejected, ${books.pending} pending, ${lost.length} lost`,
+    lost.length === 0 && books.orders === desk.placed.length && books.pending === 0,
+  );
+  narrator.check(
+    'none is settled twice, stock adds up, and no term wrote after a later one',
+    books.violations.length === 0 ? 'every rule holds' : books.violations.join(' '),
+    books.violations.length === 0,
+  );
+  narrator.table(
+    books.stock.map(({ sku, putIn, sold, onHand }) => [
+      sku,
+      `${putIn} put in`,
+      `- ${sold} sold`,
+      `= ${onHand} on hand`,
+    ]),
+  );
+  narrator.table(
+    books.terms.map(({ epoch, settledBy, orders }) => [
+      `epoch ${epoch}`,
+      settledBy,
+      `${orders} orders settled`,
+    ]),
+  );
+}

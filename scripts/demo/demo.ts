@@ -1,0 +1,154 @@
+import { electionAct } from './acts/election.act.js';
+import { freezeAct } from './acts/freeze.act.js';
+import { gracefulStopAct } from './acts/graceful-stop.act.js';
+import { killAct } from './acts/kill.act.js';
+import { ordersAct } from './acts/orders.act.js';
+import { PATIENCE_MS, type Scene } from './acts/scene.js';
+import { sumsAct } from './acts/sums.act.js';
+import { Child } from './child.js';
+import type { Narrator } from './narrator.js';
+import { Observer } from './observer.js';
+import { OrderDesk } from './order-desk.js';
+import { type Actor, Stage } from './stage.js';
+import { until } from './until.js';
+
+/** Short, so that nobody has to wait long for a crash to show. */
+const TTL_SECONDS = 3;
+
+/** The whole demo: etcd, the services, the story, and what stays up after it. */
+export class Demo {
+  staysUp = false;
+  /** Of each run its own, as an etcd that was there before may hold an earlier one. */
+  private readonly prefix = `demo-${process.pid}-${Date.now().toString(36)}`;
+  private etcd: Child | null = null;
+  private observer: Observer | null = null;
+  private stage: Stage | null = null;
+  private closed: Promise<void> | null = null;
+
+  constructor(
+    private readonly narrator: Narrator,
+    private readonly logs: string,
+  ) {}
+
+  /** Plays all acts. */
+  async play(): Promise<void> {
+    const scene = await this.open();
+    await electionAct(scene);
+    await ordersAct(scene);
+    await killAct(scene);
+    await freezeAct(scene);
+    await gracefulStopAct(scene);
+    await sumsAct(scene);
+  }
+
+  /** Leaves everything running, tells of what happens, and replaces what is killed. */
+  stayUp(): void {
+    const { narrator, observer, stage } = this;
+    if (!observer || !stage || this.closed) return;
+    this.staysUp = true;
+    narrator.title('The demo stays up until Ctrl-C. Some things to try:');
+    this.listActors(stage);
+    const [orders] = stage.of('orders');
+    const [inventory] = stage.of('inventory');
+    const json = `-H 'content-type: application/json'`;
+    narrator.line(`
+  curl -s ${orders?.client.url}/coordination
+  curl -s ${orders?.client.url}/health
+  curl -s -X POST ${orders?.client.url}/orders ${json} -d '{"sku":"bolt","quantity":2}'
+  curl -s -X PUT ${inventory?.client.url}/stock/lamp ${json} -d '{"quantity":50}'
+  curl -s ${inventory?.client.url}/audit
+  kill -9 <pid of the leader>\n`);
+    observer.onLeader(({ leadership }) =>
+      narrator.happens(`${leadership.leaderId} leads now, with epoch ${leadership.epoch}.`),
+    );
+    stage.onExit((actor) => {
+      narrator.happens(`${actor.name} has ended; another one takes its place.`);
+      void this.replace(stage, actor);
+    });
+    this.etcd?.exited.then(() => {
+      if (!this.closed) narrator.happens('etcd has ended. The services go on looking for it.');
+    });
+  }
+
+  /** Shows the end of each process's log. */
+  showLogs(): void {
+    for (const child of this.children()) {
+      this.narrator.line(`\n${child.name}, ${child.logFile}:\n${child.logTail()}`);
+    }
+  }
+
+  /** Ends everything that was started, in an order in which nobody misses anybody. */
+  close(): Promise<void> {
+    this.closed ??= this.closeAll();
+    return this.closed;
+  }
+
+  private async open(): Promise<Scene> {
+    const { narrator, prefix, logs } = this;
+    narrator.title('nestjs-etcd-coordination: two services, four processes, one leader');
+    const endpoints = await this.openEtcd();
+    const observer = await Observer.open(endpoints, prefix);
+    this.observer = observer;
+    const stage = new Stage({ endpoints, prefix, logs, ttlSeconds: TTL_SECONDS });
+    this.stage = stage;
+    narrator.line(`  logs       ${logs}`);
+    await stage.open();
+    this.listActors(stage);
+    const ttlSeconds = await this.grantedTtl(stage);
+    return {
+      narrator,
+      stage,
+      observer,
+      prefix,
+      desk: new OrderDesk(stage),
+      ttlMs: ttlSeconds * 1000,
+    };
+  }
+
+  private async openEtcd(): Promise<readonly string[]> {
+    const named = process.env.ETCD_ENDPOINTS;
+    if (named) {
+      this.narrator.line(`  etcd       ${named}, from ETCD_ENDPOINTS; keys under ${this.prefix}/`);
+      return named.split(',').map((endpoint) => endpoint.trim());
+    }
+    this.etcd = Child.start('etcd', 'scripts/demo/etcd-process.js', {}, this.logs);
+    const endpoint = String(await this.etcd.ready());
+    this.narrator.line(`  etcd       ${endpoint}, the embedded server, pid ${this.etcd.pid}`);
+    return [endpoint];
+  }
+
+  private listActors(stage: Stage): void {
+    for (const { name, client, child } of stage.actors) {
+      this.narrator.line(`  ${name.padEnd(10)} ${client.url}  pid ${child.pid}`);
+    }
+  }
+
+  /** A server may grant more than it was asked for, and what it granted counts. */
+  private grantedTtl(stage: Stage): Promise<number> {
+    return until('A lease', PATIENCE_MS, async () => {
+      const [actor] = stage.actors;
+      return (await actor?.client.coordination())?.session.ttlSeconds ?? null;
+    });
+  }
+
+  private async replace(stage: Stage, gone: Actor): Promise<void> {
+    try {
+      const { name, client, child } = await stage.replace(gone);
+      this.narrator.happens(`${name} is there: ${client.url}, pid ${child.pid}.`);
+    } catch (error) {
+      if (!this.closed) this.narrator.happens(String(error));
+    }
+  }
+
+  private *children(): Generator<Child> {
+    if (this.etcd) yield this.etcd;
+    yield* this.stage?.everyChild ?? [];
+  }
+
+  private async closeAll(): Promise<void> {
+    await this.stage?.close();
+    await this.observer?.sweep().catch(() => {});
+    await this.observer?.close().catch(() => {});
+    await this.etcd?.stop();
+  }
+}

@@ -1,0 +1,62 @@
+import 'reflect-metadata';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Demo } from './demo.js';
+import { Narrator } from './narrator.js';
+
+const USAGE = `npm run demo             plays the story, then stays up until Ctrl-C
+npm run demo -- --once   plays the story and ends with 0 if all was as expected, else with 1
+
+ETCD_ENDPOINTS=host:port[,host:port]   uses that etcd instead of the embedded server`;
+
+const INTERRUPTED = 130;
+
+const unknown = process.argv.slice(2).filter((argument) => argument !== '--once');
+if (unknown.length > 0) {
+  const asked = unknown.every((argument) => argument === '--help' || argument === '-h');
+  console.log(asked ? USAGE : `${unknown.join(' ')} is not an option of the demo.\n\n${USAGE}`);
+  process.exit(asked ? 0 : 1);
+}
+
+const narrator = new Narrator();
+const logs = mkdtempSync(join(tmpdir(), 'nestjs-etcd-demo-'));
+const demo = new Demo(narrator, logs);
+
+let stopped: number | null = null;
+function interrupt(): void {
+  // A second Ctrl-C does not wait; the processes notice by themselves that this one is gone.
+  if (stopped !== null) process.exit(INTERRUPTED);
+  stopped = demo.staysUp ? 0 : INTERRUPTED;
+  narrator.line('\nEnding all processes …');
+  void demo.close().finally(() => process.exit(stopped ?? INTERRUPTED));
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+
+try {
+  await demo.play();
+  const good = narrator.failed === 0;
+  narrator.verdict(
+    good,
+    good
+      ? `All ${narrator.checked} expectations were met.`
+      : `${narrator.failed} of ${narrator.checked} expectations were not met. Logs: ${logs}`,
+  );
+  if (good && !process.argv.includes('--once')) {
+    demo.stayUp();
+  } else if (stopped === null) {
+    await demo.close();
+    process.exit(good ? 0 : 1);
+  }
+} catch (error) {
+  // What fails because everything is being ended is no news.
+  if (stopped === null) {
+    narrator.verdict(
+      false,
+      `The story broke off: ${error instanceof Error ? error.message : error}`,
+    );
+    demo.showLogs();
+    await demo.close();
+    process.exit(1);
+  }
+}

@@ -1,0 +1,109 @@
+const WIDTH = 92;
+
+/** Tells the story on the terminal, and remembers whether anything was not as expected. */
+export class Narrator {
+  private readonly start = performance.now();
+  private readonly colours: boolean;
+  private acts = 0;
+  private checks = 0;
+  private failures = 0;
+
+  constructor(private readonly out: NodeJS.WriteStream = process.stdout) {
+    this.colours = out.isTTY === true && !process.env.NO_COLOR;
+  }
+
+  get failed(): number {
+    return this.failures;
+  }
+
+  get checked(): number {
+    return this.checks;
+  }
+
+  title(text: string): void {
+    this.line(`\n${this.paint('1', text)}`);
+  }
+
+  /** Opens an act: what is going to happen. */
+  act(title: string, happens: string): void {
+    this.acts += 1;
+    this.line(`\n${this.paint('1;36', `Act ${this.acts} · ${title}`)}`);
+    for (const part of wrap(happens, WIDTH - 2)) this.line(`  ${part}`);
+  }
+
+  /** Something that happens now. */
+  happens(text: string): void {
+    this.entry(' ', text);
+  }
+
+  /** What should be seen, and what was. */
+  check(expected: string, seen: string, holds: boolean): void {
+    this.checks += 1;
+    if (!holds) this.failures += 1;
+    this.line(`${this.clock()} ${this.paint('2', `  expected  ${expected}`)}`);
+    const mark = holds ? this.paint('32', '✔') : this.paint('31', '✘');
+    this.entry(mark, `seen      ${holds ? seen : this.paint('31', seen)}`);
+  }
+
+  /** A plain line below the last one. */
+  detail(text: string): void {
+    this.line(`${' '.repeat(12)}${text}`);
+  }
+
+  /** Rows of text in columns. */
+  table(rows: readonly (readonly string[])[]): void {
+    const widths: number[] = [];
+    for (const row of rows) {
+      row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+    }
+    for (const row of rows) {
+      this.detail(
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      );
+    }
+  }
+
+  verdict(good: boolean, text: string): void {
+    this.line(`\n${this.paint(good ? '1;32' : '1;31', text)}`);
+  }
+
+  line(text: string): void {
+    this.out.write(`${text}\n`);
+  }
+
+  private entry(mark: string, text: string): void {
+    this.line(`${this.clock()} ${mark} ${text}`);
+  }
+
+  private clock(): string {
+    const seconds = ((performance.now() - this.start) / 1000).toFixed(1);
+    return this.paint('2', `${seconds.padStart(7)} s`);
+  }
+
+  private paint(code: string, text: string): string {
+    return this.colours ? `\u001b[${code}m${text}\u001b[0m` : text;
+  }
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}
+
+/** A duration for people: `3.1 ms`, `240 ms`, `2.84 s`. */
+export function duration(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}

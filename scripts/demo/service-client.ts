@@ -1,0 +1,43 @@
+import type { StockItem } from '../../apps/demo-shared/src/data/model.js';
+import type { CoordinationView } from '../../apps/demo-shared/src/http/coordination.controller.js';
+import type { FreezeReport } from '../../apps/demo-shared/src/reconcile/freeze.service.js';
+
+/** Calls one process of a service over HTTP. */
+export class ServiceClient {
+  constructor(readonly url: string) {}
+
+  coordination(): Promise<CoordinationView> {
+    return this.call('GET', '/coordination');
+  }
+
+  /** Whether `GET /health` says that all is well. */
+  async healthy(): Promise<boolean> {
+    const { status }: { status: string } = await this.call('GET', '/health');
+    return status === 'ok';
+  }
+
+  setStock(sku: string, quantity: number): Promise<StockItem> {
+    return this.call('PUT', `/stock/${sku}`, { quantity });
+  }
+
+  /** Takes until the process is awake again. */
+  freeze(ms: number): Promise<FreezeReport> {
+    return this.call('POST', `/demo/freeze?ms=${ms}`);
+  }
+
+  async call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${this.url}${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+}

@@ -1,0 +1,125 @@
+import { Child } from './child.js';
+import { freePort } from './ports.js';
+import { ServiceClient } from './service-client.js';
+
+export type ServiceKind = 'orders' | 'inventory';
+
+/** One running process of a service. */
+export interface Actor {
+  readonly name: string;
+  readonly kind: ServiceKind;
+  readonly port: number;
+  readonly client: ServiceClient;
+  readonly child: Child;
+}
+
+export interface StageOptions {
+  readonly endpoints: readonly string[];
+  readonly prefix: string;
+  readonly ttlSeconds: number;
+  readonly logs: string;
+}
+
+const FIRST_PORT: Record<ServiceKind, number> = { orders: 3001, inventory: 3011 };
+const EACH = 2;
+
+/** The processes of both services: starts, replaces and ends them. */
+export class Stage {
+  private readonly cast = new Map<string, Actor>();
+  private readonly numbers: Record<ServiceKind, number> = { orders: 0, inventory: 0 };
+  private readonly children = new Set<Child>();
+  private closing = false;
+
+  constructor(private readonly options: StageOptions) {}
+
+  /** Those that run, in the order of their ports. */
+  get actors(): Actor[] {
+    return [...this.cast.values()].sort((a, b) => a.port - b.port);
+  }
+
+  /** Every process that was ever started, for its log. */
+  get everyChild(): Iterable<Child> {
+    return this.children;
+  }
+
+  of(kind: ServiceKind): Actor[] {
+    return this.actors.filter((actor) => actor.kind === kind);
+  }
+
+  /** The running process of that name. */
+  get(name: string): Actor {
+    const actor = this.cast.get(name);
+    if (!actor) throw new Error(`${name} is not a process of this demo that runs.`);
+    return actor;
+  }
+
+  /** Starts two processes of each service. */
+  async open(): Promise<void> {
+    const taken = new Set<number>();
+    const starts: Promise<Actor>[] = [];
+    for (const kind of ['orders', 'inventory'] as const) {
+      for (let i = 0; i < EACH; i += 1) {
+        const port = await freePort(FIRST_PORT[kind] + i, taken);
+        taken.add(port);
+        starts.push(this.start(kind, port));
+      }
+    }
+    await allOrFirstError(starts);
+  }
+
+  /** Takes a process that ended out of the cast, and starts another in its place. */
+  replace(actor: Actor): Promise<Actor> {
+    this.cast.delete(actor.name);
+    return this.start(actor.kind, actor.port);
+  }
+
+  /** Calls `listener` when a process that plays a part has ended, by whatever hand. */
+  onExit(listener: (actor: Actor) => void): void {
+    const follow = (actor: Actor) =>
+      void actor.child.exited.then(() => {
+        if (!this.closing && this.cast.has(actor.name)) listener(actor);
+      });
+    this.actors.forEach(follow);
+    this.follow = follow;
+  }
+
+  /** Ends every process. */
+  async close(): Promise<void> {
+    this.closing = true;
+    await Promise.all([...this.children].map((child) => child.stop()));
+  }
+
+  private follow: (actor: Actor) => void = () => {};
+
+  private async start(kind: ServiceKind, port: number): Promise<Actor> {
+    if (this.closing) throw new Error('The demo is ending.');
+    this.numbers[kind] += 1;
+    const name = `${kind}-${this.numbers[kind]}`;
+    const { endpoints, prefix, ttlSeconds, logs } = this.options;
+    const script = `apps/demo-${kind}/src/main.js`;
+    const env = {
+      INSTANCE_ID: name,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      ETCD_ENDPOINTS: endpoints.join(','),
+      DEMO_PREFIX: prefix,
+      SESSION_TTL: String(ttlSeconds),
+      DEMO: '1',
+    };
+    const child = Child.start(name, script, env, logs);
+    this.children.add(child);
+    await child.ready();
+    const client = new ServiceClient(`http://127.0.0.1:${port}`);
+    const actor: Actor = { name, kind, port, client, child };
+    this.cast.set(name, actor);
+    this.follow(actor);
+    return actor;
+  }
+}
+
+/** Like `Promise.all`, and no other rejection is left unheard. */
+async function allOrFirstError(promises: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
