@@ -13,9 +13,6 @@ import type {
 } from '../client/client-options.js';
 import type { SessionOptions } from '../session/session-options.js';
 
-/** The connection that is meant where none is named. */
-export const DEFAULT_CONNECTION = 'default';
-
 /** What this process says of itself to the fleet. */
 export interface ServiceOptions {
   /** What the service is called, such as `orders`; the start of the default {@link CoordinationOptions.instanceId}. */

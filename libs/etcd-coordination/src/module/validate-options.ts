@@ -6,10 +6,10 @@ import {
   DEFAULT_RETRY,
   DEFAULT_TIMEOUTS,
 } from '../client/client-options.js';
+import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { LONE_SURROGATE, namespaceFault } from '../client/keys.js';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.js';
 import {
-  DEFAULT_CONNECTION,
   DEFAULT_NAMESPACE,
   DEFAULT_SHUTDOWN_OPTIONS,
   type ResolvedCoordinationOptions,

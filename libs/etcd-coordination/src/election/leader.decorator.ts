@@ -1,0 +1,113 @@
+import 'reflect-metadata';
+import { DEFAULT_CONNECTION } from '../client/connection-name.js';
+import { copyMetadata } from './copy-metadata.js';
+import { CoordinationModuleMissingError, type LeaderGate, leaderGateKey } from './leader-gate.js';
+import { isMessageHandler } from './message-handler.js';
+import { participate } from './participation.js';
+import { runInTerm } from './run-in-term.js';
+
+/** How `@Leader` treats a call on an instance that does not lead. */
+export interface LeaderOptions {
+  /**
+   * - `'skip'`: the call does nothing; for methods that return nothing, such as `@Cron` and
+   *   `@Interval` ones. The default.
+   * - `'throw'`: the call fails with a `NotLeaderError`: HTTP 503 in a controller, an
+   *   `RpcException` in a message handler.
+   */
+  readonly otherwise?: 'skip' | 'throw';
+  /** The connection over which the election is held. Default `default`. */
+  readonly connection?: string;
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyMethod = (...args: any[]) => unknown;
+
+/** A method that returns nothing, or a promise of nothing: a call of it can be skipped. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type VoidMethod = (...args: any[]) => void | Promise<void>;
+
+/** Decorates methods of type `Method` only. */
+export type MethodDecoratorFor<Method> = <M extends Method>(
+  target: object,
+  method: string | symbol,
+  descriptor: TypedPropertyDescriptor<M>,
+) => void;
+
+/**
+ * The method runs on the leader of the election, inside its term's context
+ * (`currentTerm()`, `currentFence()`), and on no other instance. The class stands in the
+ * election from the start of the application.
+ *
+ * Whether this instance leads is asked anew for every call, of the monotonic clock and without
+ * a call to etcd. A call that has begun goes on when the term ends meanwhile: long work should
+ * watch `currentTerm().signal`, and guard its writes by `currentFence()`.
+ *
+ * It stands above or below other decorators, on controllers, message handlers, scheduled
+ * methods and providers of every scope. A promise that the method returns is work that a
+ * shutdown waits for; an observable is not, and is subscribed to outside of the term.
+ *
+ * @param election which election; all instances that name it, over the same namespace, compete
+ * @throws {InvalidElectionNameError} while the class is defined, if the name cannot be one
+ *
+ * @example
+ * ```ts
+ * @Leader('reconciler')
+ * @Interval(1000)
+ * async reconcile(): Promise<void> { … }
+ *
+ * @Post('close-month')
+ * @Leader('bookkeeper', { otherwise: 'throw' })
+ * closeMonth(): Promise<Report> { … }
+ * ```
+ */
+export function Leader(
+  election: string,
+  options?: LeaderOptions & { readonly otherwise?: 'skip' },
+): MethodDecoratorFor<VoidMethod>;
+export function Leader(
+  election: string,
+  options: LeaderOptions & { readonly otherwise: 'throw' },
+): MethodDecoratorFor<AnyMethod>;
+export function Leader(
+  election: string,
+  { otherwise = 'skip', connection = DEFAULT_CONNECTION }: LeaderOptions = {},
+): MethodDecorator {
+  return (target, name, descriptor: PropertyDescriptor) => {
+    participate('Leader', target, name, descriptor, election, connection);
+    const key = leaderGateKey(connection);
+    const method = descriptor.value as AnyMethod;
+    const promises = returnsPromise(method, target, name);
+
+    const gated: AnyMethod = new Proxy(method, {
+      apply(_, self: Record<symbol, LeaderGate | undefined> | undefined, args: unknown[]) {
+        const gate = self?.[key];
+        const term = gate?.term(election);
+        if (gate && term) return runInTerm(term, () => Reflect.apply(method, self, args));
+        if (gate && otherwise === 'skip') return promises ? Promise.resolve() : undefined;
+        // Asked at the call: the decorator that makes a message handler may stand above.
+        const error = gate
+          ? gate.refusal(election, isMessageHandler(gated))
+          : new CoordinationModuleMissingError(nameOf(target, name), connection);
+        if (promises) return Promise.reject(error);
+        throw error;
+      },
+    });
+    copyMetadata(method, gated);
+    descriptor.value = gated;
+  };
+}
+
+/**
+ * Whether callers count on a promise, which they must then get from a call that is skipped or
+ * refused as well: `service.run().catch(…)`.
+ */
+function returnsPromise(method: AnyMethod, target: object, name: string | symbol): boolean {
+  // The tag, unlike util.types.isAsyncFunction, is seen through another decorator's Proxy.
+  const { [Symbol.toStringTag]: tag } = method as { [Symbol.toStringTag]?: string };
+  if (tag === 'AsyncFunction') return true;
+  return Reflect.getMetadata('design:returntype', target, name) === Promise;
+}
+
+function nameOf(target: object, name: string | symbol): string {
+  return `${target.constructor.name}.${String(name)}`;
+}

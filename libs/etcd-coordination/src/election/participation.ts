@@ -1,0 +1,70 @@
+import 'reflect-metadata';
+import { Inject } from '@nestjs/common';
+import { DEFAULT_CONNECTION } from '../client/connection-name.js';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { assertElectionName } from './election-name.js';
+import { leaderGateKey, leaderGateToken } from './leader-gate.js';
+
+/** An election that a class takes part in, over one connection. */
+export interface Participation {
+  readonly election: string;
+  readonly connection: string;
+}
+
+/** A decorator of this library stands where it cannot work. */
+export class InvalidDecoratorUseError extends EtcdCoordinationError {
+  constructor(decorator: string, place: string, fault: string) {
+    super(
+      'INVALID_DECORATOR_USE',
+      `@${decorator} on ${place} cannot work: ${fault}. Put it on a method of a class that Nest builds.`,
+    );
+  }
+}
+
+const PARTICIPATIONS = Symbol('nestjs-etcd-coordination:participations');
+
+/**
+ * Notes that a class takes part in an election and has Nest put the gate on its objects: so
+ * an application without the module fails at its start, and not at the first call.
+ */
+export function participate(
+  decorator: string,
+  target: object,
+  method: string | symbol,
+  descriptor: PropertyDescriptor | undefined,
+  election: unknown,
+  connection: string = DEFAULT_CONNECTION,
+): Participation {
+  assertElectionName(election);
+  assertMethod(decorator, target, method, descriptor);
+  const participation = { election, connection };
+  const known = participationsOf(target.constructor);
+  Reflect.defineMetadata(PARTICIPATIONS, [...known, participation], target.constructor);
+  Inject(leaderGateToken(connection))(target, leaderGateKey(connection));
+  return participation;
+}
+
+/** The elections of a class and of those it extends, as often as they were named. */
+export function participationsOf(type: object): readonly Participation[] {
+  return (Reflect.getMetadata(PARTICIPATIONS, type) as Participation[] | undefined) ?? [];
+}
+
+function assertMethod(
+  decorator: string,
+  target: object,
+  method: string | symbol,
+  descriptor: PropertyDescriptor | undefined,
+): void {
+  if (typeof target === 'function') {
+    const place = `the static ${target.name}.${String(method)}`;
+    throw new InvalidDecoratorUseError(
+      decorator,
+      place,
+      'Nest injects nothing into a class itself',
+    );
+  }
+  if (typeof descriptor?.value !== 'function') {
+    const place = `${target.constructor.name}.${String(method)}`;
+    throw new InvalidDecoratorUseError(decorator, place, 'it is not a method');
+  }
+}

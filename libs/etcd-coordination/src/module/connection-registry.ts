@@ -1,0 +1,88 @@
+import {
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { EtcdClient } from '../client/etcd-client.js';
+import type { CoordinationConnection } from './coordination-connection.js';
+import type { ResolvedCoordinationOptions } from './coordination-options.js';
+import { DuplicateConnectionError, UnknownConnectionError } from './coordination.errors.js';
+
+/**
+ * The connections of one application. Its module is global, so Nest starts it before and stops it
+ * after the application's own modules: these find a lease in their hooks from the first to the last.
+ */
+@Injectable()
+export class ConnectionRegistry implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly names = new Set<string>();
+  private readonly clients = new Set<EtcdClient>();
+  private readonly connections = new Map<string, CoordinationConnection>();
+  private abandoned = false;
+
+  /** Every connection of the application, in the order in which they came about. */
+  get all(): readonly CoordinationConnection[] {
+    return [...this.connections.values()];
+  }
+
+  /**
+   * Takes a name for a connection with the options that `make` gives.
+   *
+   * @throws {DuplicateConnectionError} if it is taken; the application's start fails then
+   */
+  prepare(
+    name: string,
+    make: () => ResolvedCoordinationOptions | Promise<ResolvedCoordinationOptions>,
+  ): Promise<ResolvedCoordinationOptions> {
+    return this.allOrNone(async () => {
+      if (this.names.has(name)) throw new DuplicateConnectionError(name);
+      this.names.add(name);
+      return make();
+    });
+  }
+
+  /** Connects. If this or another connection cannot be made, none is left open. */
+  connect(options: ResolvedCoordinationOptions): Promise<EtcdClient> {
+    return this.allOrNone(async () => {
+      const client = await EtcdClient.connect(options.client);
+      this.clients.add(client);
+      // Another one has failed meanwhile, and nobody will use this one.
+      if (this.abandoned) await this.abandon();
+      return client;
+    });
+  }
+
+  add(connection: CoordinationConnection): void {
+    this.connections.set(connection.name, connection);
+  }
+
+  /** @throws {UnknownConnectionError} naming who asked and what there is */
+  get(name: string, asker: string): CoordinationConnection {
+    const connection = this.connections.get(name);
+    if (!connection) throw new UnknownConnectionError(name, asker, [...this.connections.keys()]);
+    return connection;
+  }
+
+  /** The application does not come up: closes what has been opened, so that the process can exit. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    await Promise.all(this.all.map((connection) => connection.close()));
+    await Promise.all([...this.clients].map((client) => client.close()));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.allOrNone(() => Promise.all(this.all.map((connection) => connection.start())));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.all.map((connection) => connection.close()));
+  }
+
+  private async allOrNone<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { Logger } from '@nestjs/common';
+import type { EtcdClient } from '../client/etcd-client.js';
+import type { ElectionService } from '../election/election.service.js';
+import type { LeaderGate } from '../election/leader-gate.js';
+import type { EtcdSession } from '../session/etcd-session.js';
+import type { WatchHub } from '../watch/watch-hub.js';
+import type { ResolvedCoordinationOptions } from './coordination-options.js';
+import { shutdownStep } from './shutdown-step.js';
+
+/** Over what a call may take by its own deadline; past it the step is given up. */
+const SLACK_MS = 1000;
+
+/** What one connection is made of. */
+export interface ConnectionParts {
+  readonly options: ResolvedCoordinationOptions;
+  readonly client: EtcdClient;
+  readonly session: EtcdSession;
+  readonly watch: WatchHub;
+  readonly elections: ElectionService;
+  readonly gate: LeaderGate;
+}
+
+/** One connection of an application, from its first lease to its end. */
+export class CoordinationConnection {
+  private readonly logger = new Logger('EtcdCoordination');
+  private starting: Promise<void> | undefined;
+  private leaving: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(readonly parts: ConnectionParts) {}
+
+  get name(): string {
+    return this.parts.options.connection;
+  }
+
+  /** Whether the application is going, so that this process should get no more work. */
+  get isLeaving(): boolean {
+    return this.leaving !== undefined || this.closing !== undefined;
+  }
+
+  /** Takes the lease; rejects if there is none to be had. */
+  start(): Promise<void> {
+    return (this.starting ??= this.parts.session.start());
+  }
+
+  /** Stops campaigning, ends this process's terms and hands them over. Never rejects. */
+  leave(): Promise<void> {
+    return (this.leaving ??= this.handOver());
+  }
+
+  /** Revokes the lease and closes the connection. Never rejects. */
+  close(): Promise<void> {
+    return (this.closing ??= this.shutDown());
+  }
+
+  private async handOver(): Promise<void> {
+    const { elections, options } = this.parts;
+    const { drainTimeoutMs } = options.shutdown;
+    const callMs = options.client.timeouts.write + SLACK_MS;
+    await this.step('withdrawing from elections', callMs, () => elections.withdraw());
+    await this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
+      elections.handOver(drainTimeoutMs),
+    );
+  }
+
+  private async shutDown(): Promise<void> {
+    const { session, watch, client, options } = this.parts;
+    const callMs = options.client.timeouts.write + SLACK_MS;
+    await this.step('revoking the lease', callMs, () => session.close());
+    await this.step('closing the watches', SLACK_MS, () => watch.close());
+    await this.step('closing the client', SLACK_MS, () => client.close());
+  }
+
+  private step(what: string, budgetMs: number, run: () => Promise<void>): Promise<void> {
+    return shutdownStep(this.logger, `Etcd connection "${this.name}", ${what}`, budgetMs, run);
+  }
+}

@@ -1,0 +1,55 @@
+import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
+import type { Etcd3 } from 'etcd3';
+import { DEFAULT_CONNECTION } from '../client/connection-name.js';
+import { importAdvice } from '../election/leader-gate.js';
+
+type Service<T> = Type<T> | Abstract<T>;
+
+const tokens = new Map<string, Map<unknown, symbol>>();
+
+/**
+ * The token under which a connection's service is provided: for the default connection the class
+ * itself. For `inject` lists, `moduleRef.get()` and `overrideProvider()`.
+ */
+export function getCoordinationToken<T>(
+  service: Service<T>,
+  connection: string = DEFAULT_CONNECTION,
+): InjectionToken<T> {
+  if (connection === DEFAULT_CONNECTION) return service;
+  return namedToken(service, service.name, connection);
+}
+
+/** The token under which a connection's raw `Etcd3` is provided. */
+export function getEtcdToken(connection: string = DEFAULT_CONNECTION): InjectionToken<Etcd3> {
+  return namedToken('etcd', 'Etcd3', connection);
+}
+
+/**
+ * Injects the raw `Etcd3` over the shared connection, with the deadlines and the safe settings of
+ * this library. Its keys are not put under the namespace.
+ */
+export function InjectEtcd(connection?: string): PropertyDecorator & ParameterDecorator {
+  return Inject(getEtcdToken(connection));
+}
+
+/** Injects a service of a named connection, such as `@InjectCoordination(ElectionService, 'reports')`. */
+export function InjectCoordination(
+  service: Service<unknown>,
+  connection?: string,
+): PropertyDecorator & ParameterDecorator {
+  return Inject(getCoordinationToken(service, connection));
+}
+
+/** A token of what is used inside of the module only. */
+export function internalToken<T>(name: string, connection: string): InjectionToken<T> {
+  return namedToken(name, name, connection);
+}
+
+function namedToken(key: unknown, name: string, connection: string): symbol {
+  const ofConnection = tokens.get(connection) ?? new Map<unknown, symbol>();
+  tokens.set(connection, ofConnection);
+  // Nest prints it where it cannot resolve it.
+  const token = ofConnection.get(key) ?? Symbol(`${name} (import ${importAdvice(connection)})`);
+  ofConnection.set(key, token);
+  return token;
+}

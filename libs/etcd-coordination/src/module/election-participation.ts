@@ -1,0 +1,123 @@
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
+import {
+  ElectionExplorer,
+  type Exploration,
+  type ExploredElection,
+  giveGate,
+} from '../election/election.explorer.js';
+import type { RpcExceptionType } from '../election/leader-gate.js';
+import { settledWithin } from '../election/settled-within.js';
+import { TermHookRunner } from '../election/term-hook-runner.js';
+import { ConnectionRegistry } from './connection-registry.js';
+
+/**
+ * Has the application stand in the elections that its classes name, and leave them first of all
+ * when it ends. Its module is not global, so Nest stops it before the modules that lie deeper:
+ * work that is drained still finds them.
+ */
+@Injectable()
+export class ElectionParticipation
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
+{
+  private readonly logger = new Logger('EtcdCoordination');
+  private exploration: Exploration = { elections: [], ungated: [], handlesMessages: false };
+  private runners: readonly TermHookRunner[] = [];
+  private subscriptions: readonly Subscription[] = [];
+
+  constructor(
+    private readonly explorer: ElectionExplorer,
+    private readonly registry: ConnectionRegistry,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.exploration = this.explorer.explore();
+    for (const { instance, connection, className } of this.exploration.ungated) {
+      giveGate(instance, connection, this.registry.get(connection, className).parts.gate);
+    }
+    if (this.exploration.handlesMessages) await this.answerMessages();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      // Started before, by the registry; what lacks a lease cannot stand in an election.
+      await Promise.all(this.registry.all.map((connection) => connection.start()));
+      this.followTerms();
+      await Promise.all(this.exploration.elections.map((explored) => this.join(explored)));
+    } catch (error) {
+      this.subscriptions.forEach((subscription) => subscription.unsubscribe());
+      await this.registry.abandon();
+      throw error;
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.registry.all.map((connection) => connection.leave()));
+    const budgets = this.registry.all.map(({ parts }) => parts.options.shutdown.drainTimeoutMs);
+    const told = Promise.all(this.runners.map((runner) => runner.idle()));
+    if (!(await settledWithin(told, Math.max(0, ...budgets)))) {
+      this.logger.warn('Not every @OnRevoked method has settled; going on without them.');
+    }
+    this.subscriptions.forEach((subscription) => subscription.unsubscribe());
+  }
+
+  private followTerms(): void {
+    const followed = this.exploration.elections.flatMap(
+      ({ election, connection, participants, targets }) => {
+        const { elections } = this.registry.get(connection, participants.join(', ')).parts;
+        return targets.map((target) => ({
+          runner: new TermHookRunner(target),
+          terms: elections.term$(election),
+        }));
+      },
+    );
+    this.runners = followed.map(({ runner }) => runner);
+    this.subscriptions = followed.map(({ runner, terms }) => runner.follow(terms));
+  }
+
+  /**
+   * Stands in an election. The application's start waits for that for as long as a registration may
+   * take, so that a process that serves is normally a candidate; when etcd is away for a moment, it
+   * starts all the same and becomes one later. What cannot succeed at all fails the start.
+   */
+  private async join({ election, connection, participants }: ExploredElection): Promise<void> {
+    const of = this.registry.get(connection, participants.join(', '));
+    const { elections, options } = of.parts;
+    const value = options.service?.address;
+    const joining = elections.join(election, value === undefined ? {} : { value });
+    const budgetMs = options.client.timeouts.registration;
+    if (await settledWithin(joining, budgetMs)) return joining;
+
+    this.logger.warn(
+      `The application starts without standing in the election "${election}" (for ${participants.join(', ')}): etcd has not answered within ${budgetMs} ms. It joins as soon as etcd does.`,
+    );
+    joining.then(
+      () => this.logger.log(`Now standing in the election "${election}".`),
+      (error: unknown) => {
+        if (of.isLeaving) return;
+        this.logger.error(
+          `The application does not stand in the election "${election}": ${errorMessage(error)}`,
+        );
+      },
+    );
+  }
+
+  /** Only loads what the application has loaded itself. */
+  private async answerMessages(): Promise<void> {
+    const { RpcException } = (await import('@nestjs/microservices')) as {
+      RpcException: RpcExceptionType;
+    };
+    for (const { parts } of this.registry.all) parts.gate.answerMessagesWith(RpcException);
+  }
+}
+
+function errorMessage(error: unknown): string {
+  return error instanceof EtcdCoordinationError ? error.message : String(error);
+}

@@ -1,0 +1,71 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ElectionExplorer } from '../election/election.explorer.js';
+import { connectionExports, connectionProviders } from './connection.providers.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import type { CoordinationAsyncOptions, CoordinationOptions } from './coordination-options.js';
+import { ElectionParticipation } from './election-participation.js';
+import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
+import { readConnectionName, validateOptions } from './validate-options.js';
+
+// Nest keys dynamic modules by reference, so each forRoot call makes one of its own. What an
+// application has once, however many connections there are, lives in these two static ones.
+
+@Global()
+@Module({ providers: [ConnectionRegistry], exports: [ConnectionRegistry] })
+class ConnectionsModule {}
+
+@Module({ providers: [ElectionExplorer, ElectionParticipation] })
+class ElectionsModule {}
+
+/**
+ * Connects an application to etcd and lets it act as one with its fleet.
+ *
+ * @example
+ * ```ts
+ * @Module({
+ *   imports: [EtcdCoordinationModule.forRoot({ endpoints: ['127.0.0.1:2379'] })],
+ * })
+ * export class AppModule {}
+ * ```
+ */
+@Module({})
+export class EtcdCoordinationModule {
+  /**
+   * Makes a connection for the whole application; import it once for each, in the root module.
+   *
+   * The application's start fails with an `EtcdConnectError` if no endpoint can be used, and with
+   * a `DuplicateConnectionError` if two connections have one name.
+   *
+   * @throws {InvalidOptionError} at once, naming the wrong option, its value and the cure
+   */
+  static forRoot(options: CoordinationOptions): DynamicModule {
+    const resolved = validateOptions(options);
+    const providers = [syncOptionsProvider(resolved), ...connectionProviders(resolved.connection)];
+    return globalModule({ providers, exports: connectionExports(resolved.connection) });
+  }
+
+  /**
+   * As {@link forRoot}, with options that are made while the application starts, of what `inject`
+   * names. What is wrong with them fails the start.
+   *
+   * @throws {InvalidOptionError} at once, if there is no way to make them
+   */
+  static forRootAsync(options: CoordinationAsyncOptions): DynamicModule {
+    const connection = readConnectionName(options?.connection);
+    const providers = [
+      ...asyncOptionsProviders(options, connection),
+      ...connectionProviders(connection),
+    ];
+    const { imports = [] } = options;
+    return globalModule({ imports, providers, exports: connectionExports(connection) });
+  }
+}
+
+function globalModule({ imports = [], ...rest }: Omit<DynamicModule, 'module'>): DynamicModule {
+  return {
+    module: EtcdCoordinationModule,
+    global: true,
+    imports: [ConnectionsModule, ElectionsModule, ...imports],
+    ...rest,
+  };
+}
