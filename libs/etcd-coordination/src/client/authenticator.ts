@@ -1,0 +1,67 @@
+import { Metadata, status, type CallOptions, type Client } from '@grpc/grpc-js';
+import type { UserCredentials } from './client-options.js';
+import type { Endpoint } from './endpoint.js';
+import { grpcFailure } from './grpc-failure.js';
+
+type Authenticate = (
+  request: { name: string; password: string },
+  options: CallOptions,
+  done: (error: Error | null, response: { token: string }) => void,
+) => void;
+
+/**
+ * Holds the metadata that calls carry: the token of the user, if there is one.
+ * Tokens are valid at every member, so one is shared by all endpoints.
+ */
+export class Authenticator {
+  private metadata: Metadata | undefined;
+  private pending: Promise<Metadata> | undefined;
+
+  constructor(private readonly user: UserCredentials | undefined) {
+    if (!user) this.metadata = new Metadata();
+  }
+
+  /** The present metadata; asks `endpoint` for a token if there is none. Concurrent callers share one question. */
+  authorize(endpoint: Endpoint, timeoutMs: number): Metadata | Promise<Metadata> {
+    return this.metadata ?? (this.pending ??= this.authenticate(endpoint, timeoutMs));
+  }
+
+  /** Forgets a token that was refused, unless a newer one is already there. */
+  invalidate(refused: Metadata): void {
+    if (this.user && this.metadata === refused) this.metadata = undefined;
+  }
+
+  /** Forgets the present token. */
+  forget(): void {
+    if (this.user) this.metadata = undefined;
+  }
+
+  /** Asks `endpoint` for a token. Rejects with what grpc-js rejects with. */
+  async authenticate(endpoint: Endpoint, timeoutMs: number): Promise<Metadata> {
+    try {
+      const metadata = new Metadata();
+      const token = await this.requestToken(endpoint, timeoutMs);
+      if (token !== null) metadata.set('token', token);
+      this.metadata = metadata;
+      return metadata;
+    } finally {
+      this.pending = undefined;
+    }
+  }
+
+  /** The token, or null from a cluster that knows no users: it wants none. */
+  private requestToken(endpoint: Endpoint, timeoutMs: number): Promise<string | null> {
+    const { username, password } = this.user ?? {};
+    if (username === undefined || password === undefined) return Promise.resolve(null);
+    const client = endpoint.service('Auth') as Client & { authenticate: Authenticate };
+    const options = { deadline: Date.now() + timeoutMs };
+    return new Promise((resolve, reject) => {
+      client.authenticate({ name: username, password }, options, (error, response) => {
+        if (!error) return resolve(response.token);
+        const { code, details } = grpcFailure(error);
+        if (code === status.FAILED_PRECONDITION && details.includes('not enabled')) resolve(null);
+        else reject(error);
+      });
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import type { CallTimeouts } from './client-options.js';
+import type { ServiceName } from './grpc-services.js';
+
+/** What a call may cost in time, and whether it may be repeated. */
+export interface CallPolicy {
+  readonly timeout: keyof CallTimeouts;
+  /** A call that leaves the same state behind however often it is applied. */
+  readonly repeatable: boolean;
+}
+
+const READ: CallPolicy = { timeout: 'read', repeatable: true };
+const WRITE: CallPolicy = { timeout: 'write', repeatable: false };
+/** A lease is asked for under an id of our choice, so a second request cannot take a second one. */
+const GRANT: CallPolicy = { timeout: 'registration', repeatable: false };
+const REVOKE: CallPolicy = { timeout: 'write', repeatable: true };
+
+const POLICIES: Partial<Record<ServiceName, Record<string, CallPolicy>>> = {
+  KV: { range: READ },
+  Lease: {
+    leaseGrant: GRANT,
+    leaseRevoke: REVOKE,
+    leaseTimeToLive: READ,
+    leaseLeases: READ,
+  },
+  Cluster: { memberList: READ },
+  Maintenance: { status: READ, hash: READ, hashKV: READ },
+  Auth: {
+    authStatus: READ,
+    authenticate: READ,
+    userGet: READ,
+    userList: READ,
+    roleGet: READ,
+    roleList: READ,
+  },
+};
+
+/** The policy of a call by its service, method and request. */
+export function callPolicy(service: ServiceName, method: string, request: unknown): CallPolicy {
+  if (service === 'KV' && method === 'txn') return isReadOnly(request) ? READ : WRITE;
+  return POLICIES[service]?.[method] ?? WRITE;
+}
+
+interface TxnShape {
+  success?: readonly OperationShape[];
+  failure?: readonly OperationShape[];
+}
+
+interface OperationShape {
+  request_range?: unknown;
+  request_txn?: TxnShape;
+}
+
+function isReadOnly(request: unknown): boolean {
+  const { success = [], failure = [] } = request as TxnShape;
+  return [...success, ...failure].every(
+    (operation) =>
+      operation.request_range !== undefined ||
+      (operation.request_txn !== undefined && isReadOnly(operation.request_txn)),
+  );
+}

@@ -1,0 +1,187 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  Metadata,
+  status,
+  type CallOptions,
+  type Client,
+  type ClientUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import type { Authenticator } from './authenticator.js';
+import { callPolicy } from './call-policy.js';
+import type { ClientOptions } from './client-options.js';
+import type { Endpoint } from './endpoint.js';
+import type { EndpointPool } from './endpoint-pool.js';
+import { ClientClosedError, WriteOutcomeUnknownError } from './etcd.errors.js';
+import {
+  blamesEndpoint,
+  grpcFailure,
+  isNotApplied,
+  isStaleToken,
+  isTransient,
+  toCoordinationError,
+  type GrpcFailure,
+} from './grpc-failure.js';
+import type { ServiceName } from './grpc-services.js';
+import { retryDelay } from './retry-delay.js';
+
+type UnaryMethod = (
+  request: unknown,
+  metadata: Metadata,
+  options: CallOptions,
+  done: (error: ServiceError | null, response: unknown) => void,
+) => ClientUnaryCall;
+
+/** Narrows one call down; by default its method decides. */
+export interface CallSettings {
+  /** Milliseconds for the call in all, retries included. */
+  readonly timeoutMs?: number;
+  /** Ask this endpoint and no other, once. */
+  readonly endpoint?: Endpoint;
+  /** The caller has made sure that applying the call twice does no harm. */
+  readonly repeatable?: boolean;
+}
+
+/** Below this an attempt is not worth its while. */
+const SHORTEST_ATTEMPT_MS = 20;
+
+/**
+ * Makes single calls: each within the deadline of its class, repeated with back-off at
+ * another member if, and only if, that is safe, under a fresh token if the old one
+ * expired, and failing with an error of ours.
+ */
+export class Caller {
+  private readonly underway = new Set<ClientUnaryCall>();
+  private readonly closing = new AbortController();
+  private sent = 0;
+
+  constructor(
+    private readonly options: ClientOptions,
+    private readonly endpoints: EndpointPool,
+    private readonly authenticator: Authenticator,
+  ) {}
+
+  /** How many requests were sent so far, repeated ones included. */
+  get requestsSent(): number {
+    return this.sent;
+  }
+
+  async call<T>(
+    service: ServiceName,
+    method: string,
+    request: unknown,
+    settings: CallSettings = {},
+  ): Promise<T> {
+    const policy = callPolicy(service, method, request);
+    const repeatable = settings.repeatable ?? policy.repeatable;
+    const timeoutMs = settings.timeoutMs ?? this.options.timeouts[policy.timeout];
+    const maxAttempts = settings.endpoint ? 1 : this.options.retry.maxAttempts;
+    const end = performance.now() + timeoutMs;
+    const tried = new Set<Endpoint>();
+    let maybeApplied = false;
+    let freshToken = false;
+
+    for (let attempt = 1; ; attempt++) {
+      const endpoint = settings.endpoint ?? this.endpoints.pick(tried);
+      // A frozen member may take its share of the time, not all of it. A write that must
+      // not be repeated has nothing to save its time for.
+      const share = repeatable ? maxAttempts - attempt + 1 : 1;
+      const since = performance.now();
+      const remaining = end - since;
+      let metadata: Metadata | undefined;
+      let failure: GrpcFailure;
+      try {
+        metadata = await this.authenticator.authorize(endpoint, remaining / share);
+        return await this.attempt<T>(
+          endpoint,
+          service,
+          method,
+          request,
+          metadata,
+          remaining / share,
+        );
+      } catch (error) {
+        if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
+        failure = grpcFailure(error);
+        if (!metadata && blamesEndpoint(failure)) endpoint.failed(since);
+      }
+      if (metadata && isStaleToken(failure) && !freshToken) {
+        // Refused before it was applied: as good as not sent.
+        this.authenticator.invalidate(metadata);
+        freshToken = true;
+        attempt -= 1;
+        continue;
+      }
+      const notApplied = metadata === undefined || isNotApplied(failure);
+      maybeApplied ||= !notApplied && isTransient(failure);
+      tried.add(endpoint);
+      const left = end - performance.now();
+      const again =
+        attempt < maxAttempts &&
+        left > SHORTEST_ATTEMPT_MS &&
+        isTransient(failure) &&
+        (repeatable || notApplied);
+      if (!again) {
+        throw this.failed(`${service}.${method}`, failure, timeoutMs, !repeatable && maybeApplied);
+      }
+      if (!this.endpoints.hasHealthyBeside(tried)) {
+        await this.pause(Math.min(retryDelay(attempt, this.options.retry), left / 2));
+      }
+    }
+  }
+
+  /** Ends every call under way; they reject with ClientClosedError, as do later ones. */
+  close(): void {
+    this.closing.abort();
+    for (const call of this.underway) call.cancel();
+  }
+
+  private attempt<T>(
+    endpoint: Endpoint,
+    service: ServiceName,
+    method: string,
+    request: unknown,
+    metadata: Metadata,
+    timeoutMs: number,
+  ): Promise<T> {
+    if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
+    const client = endpoint.service(service) as Client & Record<string, UnaryMethod>;
+    const since = performance.now();
+    const options = { deadline: Date.now() + timeoutMs };
+    this.sent += 1;
+    return new Promise<T>((resolve, reject) => {
+      const call = client[method]!(request, metadata, options, (error, response) => {
+        this.underway.delete(call);
+        if (!error) {
+          endpoint.heard();
+          endpoint.memberId ??= memberOf(response);
+          resolve(response as T);
+          return;
+        }
+        if (blamesEndpoint(grpcFailure(error))) endpoint.failed(since);
+        else if (error.code !== status.CANCELLED) endpoint.heard();
+        reject(error);
+      });
+      this.underway.add(call);
+    });
+  }
+
+  private async pause(ms: number): Promise<void> {
+    try {
+      await pause(ms, undefined, { signal: this.closing.signal });
+    } catch {
+      throw new ClientClosedError(this.options.connection);
+    }
+  }
+
+  private failed(what: string, failure: GrpcFailure, timeoutMs: number, unknown: boolean): Error {
+    if (unknown) return new WriteOutcomeUnknownError(what, failure.details, failure.error);
+    const username = this.options.auth?.username;
+    return toCoordinationError(failure, what, { timeoutMs, username });
+  }
+}
+
+function memberOf(response: unknown): string | null {
+  const id = (response as { header?: { member_id?: string } }).header?.member_id;
+  return id === undefined || id === '0' ? null : id;
+}

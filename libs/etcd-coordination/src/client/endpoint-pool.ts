@@ -1,0 +1,50 @@
+import type { Endpoint } from './endpoint.js';
+
+/** The endpoints in use, and the choice among them. */
+export class EndpointPool {
+  private endpoints: readonly Endpoint[];
+  private turn: number;
+
+  constructor(endpoints: readonly Endpoint[]) {
+    this.endpoints = endpoints;
+    // Replicas that start together begin at different members.
+    this.turn = Math.floor(Math.random() * endpoints.length);
+  }
+
+  get all(): readonly Endpoint[] {
+    return this.endpoints;
+  }
+
+  /**
+   * The endpoint for the next call: healthy ones in turn, else the one whose cool-down
+   * ends first. Those in `avoid` are taken only if there is no other.
+   */
+  pick(avoid?: ReadonlySet<Endpoint>): Endpoint {
+    const now = performance.now();
+    let best: Endpoint | undefined;
+    let bestRank = Infinity;
+    for (let i = 0; i < this.endpoints.length; i++) {
+      const endpoint = this.endpoints[(this.turn + i) % this.endpoints.length]!;
+      const rank = endpoint.suspectFor(now) + (avoid?.has(endpoint) ? 1e9 : 0);
+      if (rank < bestRank) [best, bestRank] = [endpoint, rank];
+      if (rank === 0) break;
+    }
+    this.turn = (this.turn + 1) % this.endpoints.length;
+    return best!;
+  }
+
+  /** Whether an endpoint outside `tried` is ready for a call. */
+  hasHealthyBeside(tried: ReadonlySet<Endpoint>): boolean {
+    const now = performance.now();
+    return this.endpoints.some((e) => !tried.has(e) && e.suspectFor(now) === 0);
+  }
+
+  /** Takes another set of endpoints into use and returns those that were dropped. Never empties. */
+  replace(next: readonly Endpoint[]): Endpoint[] {
+    if (next.length === 0) return [];
+    const dropped = this.endpoints.filter((e) => !next.includes(e));
+    this.endpoints = next;
+    this.turn %= next.length;
+    return dropped;
+  }
+}

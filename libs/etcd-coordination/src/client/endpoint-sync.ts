@@ -1,0 +1,108 @@
+import { Logger } from '@nestjs/common';
+import type { IMemberListResponse, IStatusResponse } from 'etcd3';
+import type { Caller } from './caller.js';
+import type { ClientOptions } from './client-options.js';
+import { Endpoint } from './endpoint.js';
+import { parseEndpoint } from './endpoint-address.js';
+import type { EndpointPool } from './endpoint-pool.js';
+
+type Member = IMemberListResponse['members'][number];
+
+const PROBE_TIMEOUT_MS = 1000;
+
+/**
+ * Keeps the endpoints in step with the cluster's member list.
+ *
+ * A member that joined is used once one of the addresses it advertises has answered
+ * from here, for an advertised address need not be one that this process can reach. A
+ * member that left is dropped. An address from the options stays for as long as it is
+ * not known to belong to a member that left.
+ */
+export class EndpointSync {
+  private readonly logger = new Logger(EndpointSync.name);
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly options: ClientOptions,
+    private readonly pool: EndpointPool,
+    private readonly caller: Caller,
+    /** Ends what still runs over an endpoint that is no longer in use. */
+    private readonly leave: (endpoint: Endpoint) => void,
+  ) {}
+
+  /** Looks at once, and then every `endpointSyncInterval` milliseconds, give or take a tenth. */
+  start(): void {
+    if (this.options.endpointSyncInterval > 0) void this.run();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.synchronize();
+    } catch (error) {
+      if (!this.stopped) {
+        this.logger.debug(`The member list could not be read, it is tried again: ${String(error)}`);
+      }
+    }
+    if (this.stopped) return;
+    const jitter = 0.9 + Math.random() * 0.2;
+    this.timer = setTimeout(() => void this.run(), this.options.endpointSyncInterval * jitter);
+  }
+
+  private async synchronize(): Promise<void> {
+    const { members } = await this.caller.call<IMemberListResponse>('Cluster', 'memberList', {});
+    await Promise.all(this.pool.all.map((endpoint) => this.identify(endpoint)));
+    const known = new Set(this.pool.all.map((e) => e.memberId));
+    const missing = members.filter((m) => !known.has(m.ID) && !m.isLearner);
+    const found = await Promise.all(missing.map((member) => this.reach(member)));
+    if (this.stopped) {
+      found.forEach((endpoint) => endpoint?.close());
+      return;
+    }
+    const present = new Set(members.map((m) => m.ID));
+    const kept = this.pool.all.filter((e) => e.memberId === null || present.has(e.memberId));
+    const added = found.filter((endpoint) => endpoint !== null);
+    const dropped = this.pool.replace([...kept, ...added]);
+    for (const endpoint of dropped) this.leave(endpoint);
+    for (const { address } of added) this.logger.log(`Endpoint ${address.url} joined the cluster.`);
+    for (const { address } of dropped) this.logger.log(`Endpoint ${address.url} left the cluster.`);
+  }
+
+  /** Learns which member is behind an address that has not answered yet. */
+  private async identify(endpoint: Endpoint): Promise<void> {
+    if (endpoint.memberId === null) await this.probe(endpoint);
+  }
+
+  private async reach(member: Member): Promise<Endpoint | null> {
+    const secure = this.pool.all[0]!.address.secure;
+    for (const url of member.clientURLs) {
+      const address = tryParse(url);
+      if (address?.secure !== secure) continue;
+      const endpoint = new Endpoint(address, this.options.credentials);
+      await this.probe(endpoint);
+      if (endpoint.memberId === member.ID) return endpoint;
+      endpoint.close();
+    }
+    return null;
+  }
+
+  private async probe(endpoint: Endpoint): Promise<void> {
+    const settings = { endpoint, timeoutMs: PROBE_TIMEOUT_MS };
+    await this.caller
+      .call<IStatusResponse>('Maintenance', 'status', {}, settings)
+      .catch(() => undefined);
+  }
+}
+
+function tryParse(url: string) {
+  try {
+    return parseEndpoint(url);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,293 @@
+import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js';
+import { Logger } from '@nestjs/common';
+import {
+  EtcdLeaseInvalidError,
+  type Etcd3,
+  type ILeaseGrantResponse,
+  type ILeaseTimeToLiveResponse,
+  type IRangeRequest,
+  type IRangeResponse,
+  type IStatusResponse,
+  type ITxnRequest,
+  type ITxnResponse,
+} from 'etcd3';
+import { Authenticator } from './authenticator.js';
+import { Caller, type CallSettings } from './caller.js';
+import type { ClientOptions } from './client-options.js';
+import { DuplexStream, type StreamHandlers } from './duplex-stream.js';
+import { Endpoint } from './endpoint.js';
+import { InvalidEndpointError, parseEndpoint } from './endpoint-address.js';
+import { EndpointPool } from './endpoint-pool.js';
+import { EndpointSync } from './endpoint-sync.js';
+import { connectFailure, EtcdConnectError, type ConnectFailure } from './etcd-connect.error.js';
+import { ClientClosedError } from './etcd.errors.js';
+import { grpcFailure } from './grpc-failure.js';
+import type { ServiceName } from './grpc-services.js';
+import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
+
+/** The standing streams of etcd. */
+type StreamMethod =
+  { service: 'Watch'; method: 'watch' } | { service: 'Lease'; method: 'leaseKeepAlive' };
+
+/**
+ * One connection to an etcd cluster, shared by everything in the process that uses its
+ * name: one TCP connection for each endpoint, for calls, leases and watches together.
+ */
+export class EtcdClient {
+  /** The raw etcd3 client over this connection. Its keys are not namespaced. */
+  readonly etcd: Etcd3;
+  private readonly logger = new Logger(EtcdClient.name);
+  private readonly authenticator: Authenticator;
+  private readonly pool: EndpointPool;
+  private readonly caller: Caller;
+  private readonly sync: EndpointSync;
+  private readonly streams = new Set<DuplexStream<never, never>>();
+  private readonly rawStreams = new Map<RawStream, Endpoint>();
+  private closed = false;
+
+  private constructor(readonly options: ClientOptions) {
+    this.authenticator = new Authenticator(options.auth);
+    this.pool = new EndpointPool(
+      options.endpoints.map((e) => new Endpoint(parseEndpoint(e), options.credentials)),
+    );
+    this.caller = new Caller(options, this.pool, this.authenticator);
+    this.sync = new EndpointSync(options, this.pool, this.caller, (left) => this.leave(left));
+    this.etcd = new SharedEtcd3(
+      {
+        exec: (service, method, request, callOptions) =>
+          this.caller.call(service, method, request, rawSettings(callOptions?.deadline)),
+        withConnection: (service, use) => this.withConnection(service, use),
+        markFailed: () => undefined,
+        callOptionsFactory: undefined,
+      },
+      [...options.endpoints],
+    );
+  }
+
+  /**
+   * Connects, and resolves when the first endpoint has answered. Those that cannot be
+   * used beside it are logged, each with its reason.
+   *
+   * @throws EtcdConnectError if none can be used, naming every endpoint and why
+   * @throws InvalidEndpointError if an endpoint is malformed
+   */
+  static async connect(options: ClientOptions): Promise<EtcdClient> {
+    const client = new EtcdClient(options);
+    try {
+      await client.reachAny();
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    client.sync.start();
+    return client;
+  }
+
+  /** How many requests this connection has sent, streams aside. For tests and metrics. */
+  get requestsSent(): number {
+    return this.caller.requestsSent;
+  }
+
+  /** The endpoints in use now, as `http://host:port`. */
+  get endpoints(): readonly string[] {
+    return this.pool.all.map((e) => e.address.url);
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  range(request: IRangeRequest, settings?: CallSettings): Promise<IRangeResponse> {
+    return this.caller.call('KV', 'range', request, settings);
+  }
+
+  txn(request: ITxnRequest, settings?: CallSettings): Promise<ITxnResponse> {
+    return this.caller.call('KV', 'txn', request, settings);
+  }
+
+  /** Asks for a lease under an id of the caller's choice, so that asking twice takes one. */
+  leaseGrant(id: string, ttlSeconds: number): Promise<ILeaseGrantResponse> {
+    const request = { ID: id, TTL: ttlSeconds };
+    return this.caller.call('Lease', 'leaseGrant', request, { repeatable: true });
+  }
+
+  leaseRevoke(id: string, settings?: CallSettings): Promise<void> {
+    return this.caller.call('Lease', 'leaseRevoke', { ID: id }, settings);
+  }
+
+  leaseTimeToLive(id: string, settings?: CallSettings): Promise<ILeaseTimeToLiveResponse> {
+    return this.caller.call('Lease', 'leaseTimeToLive', { ID: id }, settings);
+  }
+
+  /** Whether that endpoint answers within `timeoutMs`. */
+  async isAnswering(endpoint: Endpoint, timeoutMs: number): Promise<boolean> {
+    try {
+      await this.caller.call('Maintenance', 'status', {}, { endpoint, timeoutMs });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Opens a standing stream to a healthy endpoint, outside of `avoid` if there is one.
+   * The stream ends with an error when its member loses the cluster's leader.
+   */
+  async openStream<Request, Response>(
+    { service, method }: StreamMethod,
+    handlers: StreamHandlers<Response>,
+    avoid?: ReadonlySet<Endpoint>,
+  ): Promise<DuplexStream<Request, Response>> {
+    this.assertOpen();
+    const endpoint = this.pool.pick(avoid);
+    const since = performance.now();
+    let metadata: Metadata;
+    try {
+      metadata = await this.authenticator.authorize(endpoint, this.options.timeouts.heartbeat);
+    } catch (error) {
+      endpoint.failed(since);
+      throw error;
+    }
+    this.assertOpen();
+    const withLeader = metadata.clone();
+    withLeader.set('hasleader', 'true');
+    const open = (endpoint.service(service) as unknown as Record<string, OpenStream>)[method]!;
+    const raw = open.call(endpoint.service(service), withLeader) as ClientDuplexStream<
+      Request,
+      Response
+    >;
+    const stream = new DuplexStream<Request, Response>(raw, endpoint, handlers, () =>
+      this.streams.delete(tracked),
+    );
+    const tracked = stream as unknown as DuplexStream<never, never>;
+    this.streams.add(tracked);
+    return stream;
+  }
+
+  /**
+   * Changes the endpoints while running: those that stay keep their connection, streams
+   * on those that go move to the others.
+   *
+   * @throws InvalidEndpointError if one is malformed; nothing is changed then
+   */
+  setEndpoints(endpoints: readonly string[]): void {
+    this.assertOpen();
+    const addresses = endpoints.map(parseEndpoint);
+    if (addresses.length === 0) throw new InvalidEndpointError('', 'is missing: none was given');
+    const next = addresses.map(
+      (address) =>
+        this.pool.all.find((e) => e.address.url === address.url) ??
+        new Endpoint(address, this.options.credentials),
+    );
+    for (const dropped of this.pool.replace(next)) this.leave(dropped);
+  }
+
+  /** The present token was refused: the next call or stream asks for a new one. */
+  renewToken(): void {
+    this.authenticator.forget();
+  }
+
+  /** Ends every call, stream and timer of this connection, and the connection. Calls under way reject. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.sync.stop();
+    this.caller.close();
+    for (const stream of this.streams) stream.cancel();
+    for (const raw of this.rawStreams.keys()) raw.cancel();
+    // The cancellations reach the wire before the connections go.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const endpoint of this.pool.all) endpoint.close();
+  }
+
+  private leave(endpoint: Endpoint): void {
+    for (const stream of this.streams) if (stream.endpoint === endpoint) stream.leave();
+    for (const [raw, at] of this.rawStreams) if (at === endpoint) raw.cancel();
+    endpoint.close();
+  }
+
+  private async withConnection<R>(
+    service: ServiceName,
+    use: (connection: ServiceConnection) => Promise<R> | R,
+  ): Promise<R> {
+    if (this.closed) {
+      // What etcd3 still keeps would try again for ever and hold the process: this is the one
+      // word that ends a lease of its, and no answer the one that ends a watch.
+      if (service === 'Lease') throw new EtcdLeaseInvalidError('of a closed connection');
+      if (service === 'Watch') return new Promise<never>(() => undefined);
+    }
+    this.assertOpen();
+    const endpoint = this.pool.pick();
+    const metadata = await this.authenticator.authorize(endpoint, this.options.timeouts.read);
+    this.assertOpen();
+    const result = await use({ resource: endpoint, client: endpoint.service(service), metadata });
+    if (isRawStream(result)) {
+      this.rawStreams.set(result, endpoint);
+      result.on('close', () => this.rawStreams.delete(result));
+    }
+    return result;
+  }
+
+  private async reachAny(): Promise<void> {
+    const failures: ConnectFailure[] = [];
+    const reached = this.pool.all.map(async (endpoint) => {
+      try {
+        await this.reach(endpoint);
+      } catch (error) {
+        const failure = connectFailure(endpoint.address.url, grpcFailure(causeOf(error)));
+        failures.push(failure);
+        throw error;
+      }
+    });
+    try {
+      await Promise.any(reached);
+    } catch {
+      throw new EtcdConnectError(this.options.connection, failures);
+    }
+    void Promise.allSettled(reached).then(() => {
+      if (this.closed) return;
+      for (const { endpoint, reason, detail } of failures) {
+        this.logger.warn(
+          `Endpoint ${endpoint} of the etcd connection "${this.options.connection}" cannot be used (${reason}: ${detail}); going on with the others.`,
+        );
+      }
+    });
+  }
+
+  private async reach(endpoint: Endpoint): Promise<void> {
+    const timeoutMs = this.options.timeouts.connect;
+    if (this.options.auth) await this.authenticator.authenticate(endpoint, timeoutMs);
+    const status = await this.caller.call<IStatusResponse>(
+      'Maintenance',
+      'status',
+      {},
+      { endpoint, timeoutMs },
+    );
+    if (status.leader === '0') throw new Error('the cluster has no leader');
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new ClientClosedError(this.options.connection);
+  }
+}
+
+type OpenStream = (metadata: Metadata) => unknown;
+
+interface RawStream {
+  cancel(): void;
+  on(event: 'close', listener: () => void): unknown;
+}
+
+function isRawStream(value: unknown): value is RawStream {
+  return typeof (value as Partial<RawStream> | null)?.cancel === 'function';
+}
+
+/** etcd3 takes a deadline as a date; here it is a span. */
+function rawSettings(deadline: Date | number | undefined): CallSettings | undefined {
+  if (deadline === undefined || deadline === Infinity) return undefined;
+  return { timeoutMs: Math.max(1, Number(deadline) - Date.now()) };
+}
+
+function causeOf(error: unknown): unknown {
+  return (error as { cause?: unknown }).cause ?? error;
+}

@@ -1,0 +1,273 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import {
+  ClientClosedError,
+  EtcdAuthenticationError,
+  EtcdPermissionDeniedError,
+  LeaseNotFoundError,
+} from '../client/etcd.errors.js';
+import { retryDelay } from '../client/retry-delay.js';
+import type { EtcdSession } from '../session/etcd-session.js';
+import type { SessionLease } from '../session/session-lease.js';
+import { CandidateEntry, KeyTakenError, type EntryPlace } from './candidate-entry.js';
+import type { ElectionView } from './election-view.js';
+import type { TermEndReason } from './leader-term.js';
+import { OwnTerm } from './own-term.js';
+
+/**
+ * Where a candidacy stands.
+ *
+ * - `preparing`: waiting for a lease, and for the election to be known
+ * - `entering`: its key is being put
+ * - `waiting`: its key stands behind others
+ * - `leading`: its key is the first, and there is a term
+ * - `withdrawing`: its key is being deleted
+ * - `left`: over for good
+ *
+ * Whatever ends the key, be it the lease, an operator or a resignation, leads back to
+ * `preparing`, unless the candidacy was for one term or was asked to leave.
+ */
+export type CandidacyState =
+  'preparing' | 'entering' | 'waiting' | 'leading' | 'withdrawing' | 'left';
+
+/** What a candidacy stands on, and whom it tells. */
+export interface CandidacyGround extends EntryPlace {
+  readonly session: EtcdSession;
+  readonly view: ElectionView;
+  /** A number that no other entry of this process gets. */
+  nextSequence(): number;
+  /** A term began. Must not throw. */
+  elected(term: OwnTerm): void;
+  /** A term ended; its signal is aborted by now. Must not throw. */
+  ended(term: OwnTerm): void;
+}
+
+/** What is done between the end of a term here and the moment at which others may win. */
+export type BeforeHandOver = (term: OwnTerm) => Promise<unknown>;
+
+const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
+/** An entry whose answer was lost can still be applied while etcd holds the request, some 7 s. */
+const LATE_ENTRY_MS = 10_000;
+
+/** One standing of this process in an election, for one term or for term after term. */
+export class Candidacy {
+  /** Resolves when the key stands in etcd for the first time; rejects if it never will. */
+  readonly stands: Promise<void>;
+  private readonly logger = new Logger(Candidacy.name);
+  private readonly leaving = new AbortController();
+  private readonly finished: Promise<void>;
+  private phase: CandidacyState = 'preparing';
+  private leaveReason: TermEndReason = 'left';
+  private beforeHandOver: BeforeHandOver | undefined;
+  private entry: CandidateEntry | null = null;
+  private settleStands!: { resolve: () => void; reject: (error: unknown) => void };
+
+  constructor(
+    private readonly ground: CandidacyGround,
+    private value: string,
+    private readonly oneTerm: boolean,
+  ) {
+    this.stands = new Promise((resolve, reject) => (this.settleStands = { resolve, reject }));
+    // Not everybody asks whether it stands, and that must not be an unhandled rejection.
+    this.stands.catch(() => undefined);
+    this.finished = this.run();
+  }
+
+  get state(): CandidacyState {
+    return this.phase;
+  }
+
+  /** Changes what the candidate says of itself; its place in the queue stays. */
+  async proclaim(value: string): Promise<void> {
+    this.value = value;
+    await this.entry?.proclaim(value);
+  }
+
+  /**
+   * Ends the candidacy, and its term at once. Resolves when the key is gone from etcd, or
+   * is certain to go with its lease.
+   */
+  leave(reason: TermEndReason, beforeHandOver?: BeforeHandOver): Promise<void> {
+    if (!this.leaving.signal.aborted) {
+      this.leaveReason = reason;
+      this.beforeHandOver = beforeHandOver;
+      this.leaving.abort(new Error('the candidacy was left'));
+    }
+    return this.finished;
+  }
+
+  /** Resolves when the candidacy is over for good. Never rejects. */
+  whenLeft(): Promise<void> {
+    return this.finished;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.leaving;
+    for (let failures = 0; !signal.aborted;) {
+      let lease: SessionLease | undefined;
+      try {
+        this.phase = 'preparing';
+        lease = await this.ground.session.ready(signal);
+        await this.ground.view.ready(signal);
+        const entry = await this.enter(lease);
+        failures = 0;
+        const led = await this.stand(lease, entry);
+        if (led && this.oneTerm) break;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (error instanceof LeaseNotFoundError && lease) {
+          this.ground.session.reportGone(lease);
+          continue;
+        }
+        if (isFinal(error)) {
+          if (!(error instanceof ClientClosedError)) {
+            this.logger.error(`${this.name} cannot be entered: ${String(error)}`);
+          }
+          this.settleStands.reject(error);
+          break;
+        }
+        failures += 1;
+        if (failures === 2) {
+          this.logger.warn(
+            `${this.name} cannot be entered yet, it is tried again: ${String(error)}`,
+          );
+        }
+        await this.pauseUnlessLeaving(retryDelay(failures, RETRY));
+      }
+    }
+    await this.withdraw();
+    this.phase = 'left';
+    this.settleStands.reject(signal.reason);
+  }
+
+  /** Puts the key. An entry whose answer was lost is asked again, and so settled, not replaced. */
+  private async enter(lease: SessionLease): Promise<CandidateEntry> {
+    this.phase = 'entering';
+    if (this.entry?.lease !== lease) {
+      this.entry = new CandidateEntry(this.ground, lease, this.ground.nextSequence(), this.value);
+    }
+    const { entry } = this;
+    try {
+      await entry.enter();
+    } catch (error) {
+      if (error instanceof KeyTakenError) this.entry = null;
+      throw error;
+    }
+    await entry.proclaim(this.value);
+    this.settleStands.resolve();
+    return entry;
+  }
+
+  /** Lasts for as long as the key does. Resolves with whether there was a term. */
+  private async stand(lease: SessionLease, entry: CandidateEntry): Promise<boolean> {
+    this.phase = 'waiting';
+    const { view } = this.ground;
+    let term: OwnTerm | undefined;
+    let handedOver: () => void = () => undefined;
+    const reason = await new Promise<TermEndReason>((resolve) => {
+      // The term ends here before anything else happens: before the event loop turns,
+      // before the key is deleted, before anybody else can win.
+      const end = (why: TermEndReason) => {
+        unsubscribe();
+        lease.signal.removeEventListener('abort', look);
+        this.leaving.signal.removeEventListener('abort', look);
+        if (term) this.endTerm(term, why);
+        resolve(why);
+      };
+      const look = () => {
+        if (!lease.isValid()) return end('session-lost');
+        if (this.leaving.signal.aborted) return end(this.leaveReason);
+        const standing = view.standing(entry.key, entry.createRevision!);
+        if (standing === 'gone') return end('key-deleted');
+        if (standing !== 'first' || term) return;
+        const resigned = new Promise<void>((done) => (handedOver = done));
+        term = this.beginTerm(lease, entry, (why) => {
+          if (term!.isValid()) end(why);
+          return resigned;
+        });
+      };
+      const unsubscribe = view.subscribe(look);
+      lease.signal.addEventListener('abort', look);
+      this.leaving.signal.addEventListener('abort', look);
+      look();
+    });
+    if (term && reason === this.leaveReason) await this.beforeHandOver?.(term);
+    if (reason === 'session-lost' || reason === 'key-deleted') this.entry = null;
+    await this.withdraw();
+    handedOver();
+    return term !== undefined;
+  }
+
+  private beginTerm(
+    lease: SessionLease,
+    { key, createRevision }: CandidateEntry,
+    giveUp: (reason: TermEndReason) => Promise<void>,
+  ): OwnTerm {
+    this.phase = 'leading';
+    const { election } = this.ground;
+    const fence = { resource: `election/${election}`, key, token: createRevision! };
+    const term = new OwnTerm(election, fence, lease, giveUp);
+    this.logger.log(`Elected in ${this.name}, epoch ${term.epoch}.`);
+    this.ground.elected(term);
+    return term;
+  }
+
+  private endTerm(term: OwnTerm, reason: TermEndReason): void {
+    term.end(reason);
+    this.logger.log((term.signal.reason as Error).message);
+    this.ground.ended(term);
+  }
+
+  /**
+   * Deletes the key, however often it takes: left behind, it would hold up everybody after
+   * it for as long as this process lives. It goes with its lease at the latest.
+   */
+  private async withdraw(): Promise<void> {
+    const { entry } = this;
+    this.entry = null;
+    if (!entry?.mayStand) return;
+    this.phase = 'withdrawing';
+    for (let attempt = 1; entry.lease.isValid(); attempt++) {
+      try {
+        await entry.withdraw();
+        if (entry.createRevision === null) this.withdrawLateEntry(entry);
+        return;
+      } catch (error) {
+        // At a shutdown the lease is revoked next, and the key with it.
+        if (this.leaveReason === 'shutdown' && this.leaving.signal.aborted) return;
+        if (attempt === 1) {
+          this.logger.warn(
+            `The key ${entry.key} cannot be deleted yet, it is tried again: ${String(error)}`,
+          );
+        }
+        await pause(retryDelay(attempt, RETRY));
+      }
+    }
+  }
+
+  /** The key was not there, but the request that puts it may yet be applied. */
+  private withdrawLateEntry(entry: CandidateEntry): void {
+    const timer = setTimeout(() => {
+      // Should this fail too, the key goes with its lease.
+      entry.withdraw().catch(() => undefined);
+    }, LATE_ENTRY_MS);
+    entry.lease.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  }
+
+  private async pauseUnlessLeaving(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.leaving.signal }).catch(() => undefined);
+  }
+
+  private get name(): string {
+    return `The election ${JSON.stringify(this.ground.election)}`;
+  }
+}
+
+/** Trying again cannot help. */
+function isFinal(error: unknown): boolean {
+  return (
+    error instanceof EtcdPermissionDeniedError ||
+    error instanceof EtcdAuthenticationError ||
+    error instanceof ClientClosedError
+  );
+}

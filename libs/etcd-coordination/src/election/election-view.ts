@@ -1,0 +1,113 @@
+import type { IKeyValue } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { electionPrefix } from '../client/keys.js';
+import { PrefixView } from '../watch/prefix-view.js';
+import type { WatchHub } from '../watch/watch-hub.js';
+import { decodeRecord } from './candidate-record.js';
+import type { Candidate, Leadership } from './leadership.js';
+
+/**
+ * How a candidate's key stands in an election.
+ *
+ * - `unknown`: the view has not come to the key's revision yet
+ * - `gone`: it was deleted, or its lease ended
+ * - `waiting`: another one came earlier
+ * - `first`: it leads
+ */
+export type Standing = 'unknown' | 'gone' | 'waiting' | 'first';
+
+/**
+ * The candidates of one election as a standing watch tells them: first come, first to
+ * lead. It is all that a candidate needs to know that its predecessor is gone and that
+ * its own key is alive, so nobody makes a call at a hand-over.
+ */
+export class ElectionView {
+  readonly prefix: string;
+  private readonly view: PrefixView;
+  private sorted: IKeyValue[] | null = null;
+
+  constructor(
+    client: EtcdClient,
+    hub: WatchHub,
+    namespace: string,
+    readonly election: string,
+  ) {
+    this.prefix = electionPrefix(namespace, election);
+    this.view = new PrefixView(client, hub, this.prefix);
+    this.view.subscribe(() => (this.sorted = null));
+  }
+
+  get synced(): boolean {
+    return this.view.synced;
+  }
+
+  /** Calls `listener` after each change. Returns what ends that. */
+  subscribe(listener: () => void): () => void {
+    return this.view.subscribe(listener);
+  }
+
+  /**
+   * Resolves once the candidates are known.
+   *
+   * @throws what etcd refuses the watch with, or the signal's reason
+   */
+  ready(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        unsubscribe();
+        signal?.removeEventListener('abort', check);
+        how();
+      };
+      const check = () => {
+        if (signal?.aborted) settle(() => reject(signal.reason as Error));
+        else if (this.view.error) settle(() => reject(this.view.error!));
+        else if (this.view.synced) settle(resolve);
+      };
+      const unsubscribe = this.view.subscribe(check);
+      signal?.addEventListener('abort', check);
+      check();
+    });
+  }
+
+  standing(key: string, createRevision: bigint): Standing {
+    if (!this.view.synced || this.view.revision < createRevision) return 'unknown';
+    const revision = createRevision.toString();
+    if (this.view.entries.get(key)?.create_revision !== revision) return 'gone';
+    return this.candidateKeys()[0]!.create_revision === revision ? 'first' : 'waiting';
+  }
+
+  /** Who leads, or null if nobody does or it is not known yet. */
+  leader(): Leadership | null {
+    const first = this.candidateKeys()[0];
+    if (!first) return null;
+    const { id, value } = decodeRecord(first.value);
+    return {
+      election: this.election,
+      leaderId: id,
+      value,
+      epoch: BigInt(first.create_revision),
+    };
+  }
+
+  /** All candidates in the order in which they lead. */
+  candidates(): Candidate[] {
+    return this.candidateKeys().map((kv) => {
+      const { id, value } = decodeRecord(kv.value);
+      return { candidateId: id, value, since: BigInt(kv.create_revision) };
+    });
+  }
+
+  close(): void {
+    this.view.close();
+  }
+
+  private candidateKeys(): IKeyValue[] {
+    return (this.sorted ??= [...this.view.entries.values()].sort(byCreateRevision));
+  }
+}
+
+/** Decimals without leading zeros: the longer one is larger. */
+function byCreateRevision(a: IKeyValue, b: IKeyValue): number {
+  const [x, y] = [a.create_revision, b.create_revision];
+  return x.length - y.length || (x < y ? -1 : x > y ? 1 : 0);
+}

@@ -1,0 +1,75 @@
+import type { Fence } from '../context/fence.js';
+import { checkedSignal } from '../session/checked-signal.js';
+import type { SessionLease } from '../session/session-lease.js';
+import type { LeaderTerm, TermEndReason } from './leader-term.js';
+import { TermEndedError } from './term-ended.error.js';
+
+/** A term of this process. It stands on the session's lease and ends with it at the latest. */
+export class OwnTerm implements LeaderTerm {
+  readonly signal: AbortSignal;
+  private readonly controller = new AbortController();
+  private readonly running = new Set<PromiseLike<unknown>>();
+  private over = false;
+
+  constructor(
+    readonly election: string,
+    readonly fence: Fence,
+    private readonly lease: SessionLease,
+    /** Gives the candidate's key up in etcd. */
+    private readonly giveUp: (reason: TermEndReason) => Promise<void>,
+  ) {
+    // Asking the lease ends it when its time is over, and that ends this term.
+    this.signal = checkedSignal(this.controller, () => this.lease.isValid());
+  }
+
+  get epoch(): bigint {
+    return this.fence.token;
+  }
+
+  isValid(): boolean {
+    return !this.over && this.lease.isValid();
+  }
+
+  remainingMs(): number {
+    return this.over ? 0 : this.lease.remainingMs();
+  }
+
+  resign(): Promise<void> {
+    return this.giveUp('resigned');
+  }
+
+  /** Ends the term here: whoever waits on the signal is told before this returns. */
+  end(reason: TermEndReason): void {
+    if (this.over) return;
+    this.over = true;
+    this.controller.abort(new TermEndedError(this.election, this.epoch, reason));
+  }
+
+  /** Counts `work` as running under this term until it settles. */
+  track(work: PromiseLike<unknown>): void {
+    this.running.add(work);
+    const done = () => void this.running.delete(work);
+    work.then(done, done);
+  }
+
+  /** Resolves when nothing runs under this term any more, with true, or after `budgetMs`, with false. */
+  async drained(budgetMs: number): Promise<boolean> {
+    const end = performance.now() + budgetMs;
+    // What runs may start more before it ends.
+    while (this.running.size > 0) {
+      const left = end - performance.now();
+      if (left <= 0) return false;
+      await settledWithin([...this.running], left);
+    }
+    return true;
+  }
+}
+
+async function settledWithin(work: PromiseLike<unknown>[], ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([Promise.allSettled(work), timeout]);
+  clearTimeout(timer);
+}

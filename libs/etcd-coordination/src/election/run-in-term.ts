@@ -1,0 +1,18 @@
+import { runOwning } from '../context/ownership-context.js';
+import type { LeaderTerm } from './leader-term.js';
+import { OwnTerm } from './own-term.js';
+
+/**
+ * Runs `work` inside the term: it and all it starts find the term by `currentTerm()` and
+ * its fence by `currentFence()`. A promise that it returns counts as running work, for
+ * which a shutdown waits before it hands over.
+ */
+export function runInTerm<T>(term: LeaderTerm, work: () => T): T {
+  const result = runOwning('term', term, term.fence, work);
+  if (isPromiseLike(result) && term instanceof OwnTerm) term.track(result);
+  return result;
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}

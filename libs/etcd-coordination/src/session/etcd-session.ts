@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { ClientClosedError, LeaseExistsError, LeaseNotFoundError } from '../client/etcd.errors.js';
+import { retryDelay } from '../client/retry-delay.js';
+import { systemClock, type MonotonicClock } from './clock.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { SessionLease } from './session-lease.js';
+import { SessionLostError, type LeaseEndReason } from './session-lost.error.js';
+import type { SessionOptions } from './session-options.js';
+import { nextSessionState, type SessionEvent, type SessionState } from './session-state.js';
+
+/** Pauses between attempts to get a lease while etcd is away. */
+const REGRANT = { initialDelayMs: 100, maxDelayMs: 2000 };
+
+interface Waiter {
+  resolve(lease: SessionLease): void;
+  reject(error: Error): void;
+}
+
+/**
+ * The one lease of this process on a connection, on which everything it owns stands:
+ * taken at the start, kept alive, and taken anew by itself when it was lost. Whoever
+ * stands on a lease watches that lease's own signal, and asks {@link ready} for the next.
+ */
+export class EtcdSession {
+  /** Every state the session goes through, beginning with the present one. */
+  readonly state$: Observable<SessionState>;
+  private readonly logger = new Logger(EtcdSession.name);
+  private readonly states = new BehaviorSubject<SessionState>('idle');
+  private readonly waiters = new Set<Waiter>();
+  private current: SessionLease | null = null;
+  private keeper: LeaseKeeper | null = null;
+  private closing: Promise<void> | undefined;
+  private cancelRetry: () => void = () => undefined;
+  /** Leases that may still stand in etcd though this process has given them up. */
+  private readonly stale = new Set<string>();
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly options: SessionOptions,
+    private readonly clock: MonotonicClock = systemClock,
+  ) {
+    this.state$ = this.states.pipe(distinctUntilChanged());
+  }
+
+  get state(): SessionState {
+    return this.states.value;
+  }
+
+  /** The lease that stands now, or null. */
+  get lease(): SessionLease | null {
+    return this.current?.isValid() ? this.current : null;
+  }
+
+  /**
+   * Takes the first lease. From then on the session looks after itself.
+   *
+   * @throws an EtcdCoordinationError if etcd grants none; the session is closed then
+   */
+  async start(): Promise<void> {
+    if (!this.move('started')) return;
+    try {
+      await this.acquire();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves with the lease that stands, at once or when there is one again.
+   *
+   * @throws ClientClosedError when the session is closed; the signal's reason when that aborts
+   */
+  ready(signal?: AbortSignal): Promise<SessionLease> {
+    if (this.lease) return Promise.resolve(this.lease);
+    if (this.closing) return Promise.reject(new ClientClosedError(this.client.options.connection));
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.waiters.delete(waiter);
+        reject(signal!.reason as Error);
+      };
+      const settle =
+        <T>(how: (value: T) => void) =>
+        (value: T) => {
+          signal?.removeEventListener('abort', abort);
+          how(value);
+        };
+      const waiter: Waiter = { resolve: settle(resolve), reject: settle(reject) };
+      if (signal?.aborted) return reject(signal.reason as Error);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.waiters.add(waiter);
+    });
+  }
+
+  /** A call showed that etcd no longer knows this lease. */
+  reportGone(lease: SessionLease): void {
+    lease.end('gone');
+  }
+
+  /** Gives everything up: ends the lease here, then revokes it in etcd. Never rejects. */
+  close(): Promise<void> {
+    return (this.closing ??= this.shutDown());
+  }
+
+  private async shutDown(): Promise<void> {
+    const lease = this.lease;
+    this.move('close-asked');
+    this.cancelRetry();
+    this.keeper?.stop();
+    lease?.end('closed');
+    const closed = new ClientClosedError(this.client.options.connection);
+    for (const waiter of this.waiters) waiter.reject(closed);
+    this.waiters.clear();
+    if (lease) this.stale.add(lease.id);
+    const ttl = Math.round((lease?.ttlMs ?? 0) / 1000);
+    await this.revokeStale((id, error) =>
+      this.logger.warn(
+        `The lease ${hex(id)} could not be revoked; its keys stay for up to ${ttl} s: ${String(error)}`,
+      ),
+    );
+    this.move('ended');
+    this.states.complete();
+  }
+
+  private async acquire(): Promise<void> {
+    const id = randomLeaseId();
+    const sentAt = this.clock.now();
+    this.stale.add(id);
+    const ttlSeconds = await this.grant(id);
+    if (this.closing) return;
+    const lease = new SessionLease(id, ttlSeconds * 1000, sentAt, this.clock, (reason) =>
+      this.lost(lease, reason),
+    );
+    // A grant that was answered so late that nothing of it is left is as good as none.
+    if (!lease.isValid()) throw new SessionLostError(id, 'expired');
+    this.stale.delete(id);
+    this.keeper = new LeaseKeeper(this.client, id, lease.ttlMs, this.clock, {
+      answered: (at) => {
+        lease.renew(at);
+        if (lease.isValid()) this.move('answered');
+      },
+      missed: () => {
+        if (lease.isValid()) this.move('missed');
+      },
+      gone: () => lease.end('gone'),
+    });
+    this.current = lease;
+    this.keeper.start(sentAt);
+    this.move('granted');
+    this.logger.debug(`Holding the lease ${hex(id)}, granted for ${ttlSeconds} s.`);
+    for (const waiter of this.waiters) waiter.resolve(lease);
+    this.waiters.clear();
+    void this.revokeStale();
+  }
+
+  /** Asks for the lease and reads back how long it was granted for, in seconds. */
+  private async grant(id: string): Promise<number> {
+    try {
+      return Number((await this.client.leaseGrant(id, this.options.ttlSeconds)).TTL);
+    } catch (error) {
+      if (!(error instanceof LeaseExistsError)) throw error;
+      // The id is random, so it is ours: an earlier request was taken and its answer lost.
+      return Number((await this.client.leaseTimeToLive(id)).grantedTTL);
+    }
+  }
+
+  private lost(lease: SessionLease, reason: LeaseEndReason): void {
+    if (this.current !== lease) return;
+    this.keeper?.stop();
+    this.keeper = null;
+    this.current = null;
+    if (reason === 'closed' || this.closing) return;
+    this.stale.add(lease.id);
+    this.move('expired');
+    this.logger.warn(`${(lease.signal.reason as Error).message} Taking a new one.`);
+    // Those above are told first; then the session begins anew.
+    this.retry(1, 0);
+  }
+
+  private retry(attempt: number, delayMs: number): void {
+    this.cancelRetry = this.clock.setTimer(() => void this.reacquire(attempt), delayMs);
+  }
+
+  private async reacquire(attempt: number): Promise<void> {
+    this.move('retried');
+    try {
+      await this.acquire();
+      return;
+    } catch (error) {
+      if (this.closing) return;
+      if (attempt === 1) {
+        this.logger.warn(
+          `No new lease yet, it is tried again until there is one: ${String(error)}`,
+        );
+      }
+    }
+    this.retry(attempt + 1, retryDelay(attempt, REGRANT));
+  }
+
+  /** Frees what others may be waiting for, rather than letting it run out. */
+  private async revokeStale(failed?: (id: string, error: unknown) => void): Promise<void> {
+    const ids = [...this.stale];
+    this.stale.clear();
+    const revoked = ids.map(async (id) => {
+      try {
+        await this.client.leaseRevoke(id);
+      } catch (error) {
+        if (!(error instanceof LeaseNotFoundError)) failed?.(id, error);
+      }
+    });
+    await Promise.all(revoked);
+  }
+
+  private move(event: SessionEvent): boolean {
+    const next = nextSessionState(this.state, event);
+    if (next === null) return false;
+    this.states.next(next);
+    return true;
+  }
+}
+
+/** A positive 63-bit number, as etcd wants it. Random, so that nobody else can have chosen it. */
+function randomLeaseId(): string {
+  return ((randomBytes(8).readBigUInt64BE() >> 1n) | 1n).toString();
+}
+
+function hex(id: string): string {
+  return BigInt(id).toString(16);
+}

@@ -1,0 +1,81 @@
+import type { IEvent, IWatchCreateRequest, IWatchResponse } from 'etcd3';
+import type { EtcdCoordinationError } from '../client/coordination.error.js';
+import type { KeyRange } from './key-range.js';
+
+/** What a watch tells its owner. No callback may throw. */
+export interface RangeWatchHandlers {
+  /**
+   * The watch stands: every event after `revision` will be told. Called again after each
+   * interruption, with the revision of the member that took the watch over.
+   */
+  standing(revision: bigint, resumed: boolean): void;
+  /** Events in revision order; those of one revision always come in one call. Each comes once. */
+  events(events: readonly IEvent[]): void;
+  /**
+   * Events up to `compactRevision` can no longer be told. The watch is over; its owner
+   * lists the keys and begins a new one.
+   */
+  compacted(compactRevision: bigint): void;
+  /** The watch is over because etcd refuses it. */
+  refused(error: EtcdCoordinationError): void;
+}
+
+/** One watched range and how far it has been told, which outlives the streams that tell it. */
+export class RangeWatch {
+  /** The id on the present stream, once that stream has answered. */
+  id: string | null = null;
+  /** How often in a row etcd refused it. */
+  refusals = 0;
+  cancelled = false;
+  private next: bigint | null;
+  private stood = false;
+  private fragments: IEvent[] = [];
+
+  constructor(
+    readonly range: KeyRange,
+    startRevision: bigint | null,
+    readonly handlers: RangeWatchHandlers,
+  ) {
+    this.next = startRevision;
+  }
+
+  /** What asks etcd for it, from where it was interrupted. */
+  createRequest(): IWatchCreateRequest {
+    this.id = null;
+    // The parts that an interrupted stream had told of a revision come again, all of them.
+    this.fragments = [];
+    return {
+      key: this.range.key,
+      ...(this.range.rangeEnd && { range_end: this.range.rangeEnd }),
+      ...(this.next !== null && { start_revision: this.next.toString() }),
+      fragment: true,
+    };
+  }
+
+  created({ watch_id, header }: IWatchResponse): void {
+    this.id = watch_id;
+    this.refusals = 0;
+    const revision = BigInt(header.revision);
+    // Asked for "from now on", the member begins after the revision in its header. In all
+    // other cases the header says nothing of what has been told.
+    this.next ??= revision + 1n;
+    const resumed = this.stood;
+    this.stood = true;
+    this.handlers.standing(revision, resumed);
+  }
+
+  /** Takes one answer of etcd; a fragmented one is told when its last part is here. */
+  take({ events, fragment }: IWatchResponse): void {
+    for (const event of events) this.fragments.push(event);
+    if (fragment || this.fragments.length === 0) return;
+    const from = this.next!;
+    const complete = this.fragments.filter((event) => BigInt(event.kv.mod_revision) >= from);
+    this.fragments = [];
+    const last = complete.at(-1);
+    if (!last) return;
+    // Resuming is from the last event, never from a header: what a header's revision
+    // covers may still be on its way.
+    this.next = BigInt(last.kv.mod_revision) + 1n;
+    this.handlers.events(complete);
+  }
+}

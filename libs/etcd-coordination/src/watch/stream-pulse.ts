@@ -1,0 +1,72 @@
+import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import type { DuplexStream } from '../client/duplex-stream.js';
+import type { EtcdClient } from '../client/etcd-client.js';
+
+const TICK_MS = 500;
+/** Silent for this many ticks, the stream is asked for a sign of life. */
+const ASK_AFTER = 3;
+/** Silent for this many, the member itself is asked. */
+const PROBE_AFTER = 5;
+const PROBE_TIMEOUT_MS = 1000;
+/** A member that answers while its stream stays silent is believed to be busy catching up this often. */
+const PATIENCE = 10;
+
+/**
+ * Notices within 4 s that a watch stream is dead, although nothing on it says so: its
+ * member is frozen, or the connection is cut without a word. Ticks are counted, rather
+ * than time, so that an event loop which was blocked does not blame the member.
+ */
+export class StreamPulse {
+  private silentTicks = 0;
+  private believed = 0;
+  private probing = false;
+  private stopped = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly stream: DuplexStream<IWatchRequest, IWatchResponse>,
+    private readonly dead: () => void,
+  ) {
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  /** Something came over the stream. */
+  heard(): void {
+    this.silentTicks = 0;
+    this.believed = 0;
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearInterval(this.timer);
+  }
+
+  private tick(): void {
+    this.silentTicks += 1;
+    if (this.silentTicks === ASK_AFTER) this.stream.write({ progress_request: {} });
+    if (this.silentTicks >= PROBE_AFTER && !this.probing) void this.probe();
+  }
+
+  /**
+   * etcd answers a progress request only when every watch of the stream has caught up, so
+   * a silent stream may be a busy one.
+   */
+  private async probe(): Promise<void> {
+    this.probing = true;
+    const answering =
+      this.believed < PATIENCE &&
+      this.stream.onCurrentConnection &&
+      (await this.client.isAnswering(this.stream.endpoint, PROBE_TIMEOUT_MS));
+    this.probing = false;
+    if (this.stopped || this.silentTicks < PROBE_AFTER) return;
+    if (answering && this.stream.onCurrentConnection) {
+      this.believed += 1;
+      this.silentTicks = 0;
+      return;
+    }
+    this.stop();
+    this.stream.abandon();
+    this.dead();
+  }
+}

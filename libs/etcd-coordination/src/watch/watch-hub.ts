@@ -1,0 +1,215 @@
+import { Logger } from '@nestjs/common';
+import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import type { DuplexStream } from '../client/duplex-stream.js';
+import type { Endpoint } from '../client/endpoint.js';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { EtcdPermissionDeniedError, EtcdRequestError } from '../client/etcd.errors.js';
+import { isStaleToken, type GrpcFailure } from '../client/grpc-failure.js';
+import { retryDelay } from '../client/retry-delay.js';
+import type { KeyRange } from './key-range.js';
+import { RangeWatch, type RangeWatchHandlers } from './range-watch.js';
+import { StreamPulse } from './stream-pulse.js';
+
+type WatchStream = DuplexStream<IWatchRequest, IWatchResponse>;
+
+const RECONNECT = { initialDelayMs: 50, maxDelayMs: 1000 };
+
+/** How often a refused watch is tried again under a new token before the refusal stands. */
+const TOKEN_RENEWALS = 2;
+
+/**
+ * All watches of a connection, on one shared stream to one member. When the member
+ * fails, freezes or falls into a minority the stream moves to another one, and every
+ * watch goes on from its own last event.
+ */
+export class WatchHub {
+  private readonly logger = new Logger(WatchHub.name);
+  /** In the order in which they were asked for. */
+  private readonly watches = new Set<RangeWatch>();
+  /** Those told to the present stream, and by which id. */
+  private readonly byId = new Map<string, RangeWatch>();
+  /** Those whose creation the present stream has yet to answer; etcd answers in order. */
+  private unanswered: RangeWatch[] = [];
+  private stream: WatchStream | null = null;
+  private pulse: StreamPulse | null = null;
+  private opening = false;
+  private failures = 0;
+  private failedEndpoint: Endpoint | null = null;
+  private retryTimer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(private readonly client: EtcdClient) {}
+
+  /**
+   * Watches a range from `startRevision` on, or from now on if it is null. Lasts until it
+   * is cancelled, compacted or refused.
+   */
+  watch(
+    range: KeyRange,
+    startRevision: bigint | null,
+    handlers: RangeWatchHandlers,
+  ): { cancel(): void } {
+    const watch = new RangeWatch(range, startRevision, handlers);
+    this.watches.add(watch);
+    if (this.stream) this.create(this.stream, watch);
+    else this.connect();
+    return { cancel: () => this.cancel(watch) };
+  }
+
+  /** Ends the stream; no watch is told anything more. */
+  close(): Promise<void> {
+    this.closed = true;
+    this.watches.clear();
+    this.dropStream();
+    return Promise.resolve();
+  }
+
+  private cancel(watch: RangeWatch): void {
+    watch.cancelled = true;
+    this.watches.delete(watch);
+    if (this.watches.size === 0) return this.dropStream();
+    if (watch.id !== null) this.cancelOnStream(watch.id);
+  }
+
+  private cancelOnStream(id: string): void {
+    this.byId.delete(id);
+    this.stream?.write({ cancel_request: { watch_id: id } });
+  }
+
+  private connect(): void {
+    if (this.opening || this.stream || this.closed || this.retryTimer) return;
+    this.opening = true;
+    void this.open();
+  }
+
+  private async open(): Promise<void> {
+    const avoid = new Set(this.failedEndpoint ? [this.failedEndpoint] : []);
+    let stream: WatchStream | undefined;
+    try {
+      stream = await this.client.openStream<IWatchRequest, IWatchResponse>(
+        { service: 'Watch', method: 'watch' },
+        {
+          data: (response) => this.receive(response),
+          end: (failure) => this.streamEnded(failure),
+        },
+        avoid,
+      );
+    } catch (error) {
+      this.opening = false;
+      this.logger.debug(`No watch stream yet, it is tried again: ${String(error)}`);
+      this.reconnectLater();
+      return;
+    }
+    this.opening = false;
+    if (this.closed || this.watches.size === 0) return stream.cancel();
+    this.stream = stream;
+    this.pulse = new StreamPulse(this.client, stream, () => {
+      this.logger.warn(
+        `The watch stream of ${stream.endpoint.address.url} fell silent; moving it to another member.`,
+      );
+      this.failedEndpoint = stream.endpoint;
+      this.dropStream();
+      this.reconnectLater();
+    });
+    for (const watch of this.watches) this.create(stream, watch);
+  }
+
+  private create(stream: WatchStream, watch: RangeWatch): void {
+    this.unanswered.push(watch);
+    stream.write({ create_request: watch.createRequest() });
+  }
+
+  private receive(response: IWatchResponse): void {
+    this.pulse?.heard();
+    if (response.created) return this.answered(this.unanswered.shift(), response);
+    const watch = this.byId.get(response.watch_id);
+    if (!watch) return;
+    if (response.canceled) {
+      this.byId.delete(response.watch_id);
+      this.cancelledByServer(watch, response);
+    } else {
+      watch.take(response);
+    }
+  }
+
+  private answered(watch: RangeWatch | undefined, response: IWatchResponse): void {
+    if (!watch) return;
+    if (response.canceled) return this.cancelledByServer(watch, response);
+    if (watch.cancelled) return this.cancelOnStream(response.watch_id);
+    this.failures = 0;
+    this.failedEndpoint = null;
+    this.byId.set(response.watch_id, watch);
+    watch.created(response);
+  }
+
+  private cancelledByServer(watch: RangeWatch, response: IWatchResponse): void {
+    if (watch.cancelled) return;
+    watch.id = null;
+    const compactRevision = BigInt(response.compact_revision);
+    if (compactRevision > 0n) {
+      this.end(watch);
+      watch.handlers.compacted(compactRevision);
+      return;
+    }
+    const reason = response.cancel_reason;
+    watch.refusals += 1;
+    if (/auth|permission|user name/i.test(reason)) {
+      // A stream keeps the token that it was opened with, and some versions of etcd call an
+      // expired one a lack of permission: only a stream under a new token gives the answer.
+      const { auth } = this.client.options;
+      if (auth && watch.refusals <= TOKEN_RENEWALS) return this.reopenWithNewToken();
+      this.end(watch);
+      const what = `A watch on ${JSON.stringify(watch.range.key.toString())}`;
+      watch.handlers.refused(new EtcdPermissionDeniedError(what, auth?.username));
+      return;
+    }
+    if (watch.refusals > TOKEN_RENEWALS) {
+      this.end(watch);
+      const what = `A watch on ${JSON.stringify(watch.range.key.toString())}`;
+      watch.handlers.refused(new EtcdRequestError(what, 'CANCELLED', reason || 'no reason given'));
+      return;
+    }
+    if (this.stream) this.create(this.stream, watch);
+  }
+
+  private end(watch: RangeWatch): void {
+    watch.cancelled = true;
+    this.watches.delete(watch);
+  }
+
+  private reopenWithNewToken(): void {
+    this.client.renewToken();
+    this.dropStream();
+    this.reconnectLater();
+  }
+
+  private streamEnded(failure: GrpcFailure): void {
+    if (isStaleToken(failure)) this.client.renewToken();
+    this.failedEndpoint = this.stream?.endpoint ?? null;
+    this.logger.debug(`The watch stream ended, it is opened anew: ${failure.details}`);
+    this.dropStream();
+    this.reconnectLater();
+  }
+
+  private dropStream(): void {
+    this.pulse?.stop();
+    this.pulse = null;
+    this.stream?.cancel();
+    this.stream = null;
+    this.byId.clear();
+    this.unanswered = [];
+    clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
+  }
+
+  /** The first time at once; a crowd that lost the same member is spread out after that. */
+  private reconnectLater(): void {
+    if (this.closed || this.watches.size === 0 || this.retryTimer) return;
+    const delay = this.failures === 0 ? 0 : retryDelay(this.failures, RECONNECT);
+    this.failures += 1;
+    this.retryTimer = setTimeout(() => {
+      this.retryTimer = undefined;
+      this.connect();
+    }, delay);
+  }
+}
