@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { copyMetadata } from './copy-metadata.js';
+import { assertElectionName } from './election-name.js';
 import { CoordinationModuleMissingError, type LeaderGate, leaderGateKey } from './leader-gate.js';
 import { isMessageHandler } from './message-handler.js';
 import { participate } from './participation.js';
@@ -72,6 +73,7 @@ export function Leader(
   election: string,
   { otherwise = 'skip', connection = DEFAULT_CONNECTION }: LeaderOptions = {},
 ): MethodDecorator {
+  assertElectionName(election);
   return (target, name, descriptor: PropertyDescriptor) => {
     participate('Leader', target, name, descriptor, election, connection);
     const key = leaderGateKey(connection);

@@ -1,3 +1,4 @@
+import { assertElectionName } from './election-name.js';
 import type { MethodDecoratorFor } from './leader.decorator.js';
 import { markTermHook, type TermHookOptions, type TermMethod } from './term-hook.js';
 
@@ -17,6 +18,7 @@ export function OnElected(
   election: string,
   options?: TermHookOptions,
 ): MethodDecoratorFor<TermMethod> {
+  assertElectionName(election);
   return (target, method, descriptor) =>
     markTermHook('OnElected', 'elected', target, method, descriptor as never, election, options);
 }

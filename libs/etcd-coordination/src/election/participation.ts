@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { Inject } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
-import { assertElectionName } from './election-name.js';
 import { leaderGateKey, leaderGateToken } from './leader-gate.js';
 
 /** An election that a class takes part in, over one connection. */
@@ -32,10 +31,9 @@ export function participate(
   target: object,
   method: string | symbol,
   descriptor: PropertyDescriptor | undefined,
-  election: unknown,
+  election: string,
   connection: string = DEFAULT_CONNECTION,
 ): Participation {
-  assertElectionName(election);
   assertMethod(decorator, target, method, descriptor);
   const participation = { election, connection };
   const known = participationsOf(target.constructor);

@@ -59,7 +59,6 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           watch: hub,
           namespace,
           instanceId,
-          connection,
         }),
       inject: [client, session, watch, options],
     },

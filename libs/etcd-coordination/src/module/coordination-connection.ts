@@ -23,6 +23,7 @@ export interface ConnectionParts {
 /** One connection of an application, from its first lease to its end. */
 export class CoordinationConnection {
   private readonly logger = new Logger('EtcdCoordination');
+  private started = false;
   private starting: Promise<void> | undefined;
   private leaving: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -38,14 +39,22 @@ export class CoordinationConnection {
     return this.leaving !== undefined || this.closing !== undefined;
   }
 
-  /** Takes the lease; rejects if there is none to be had. */
-  start(): Promise<void> {
-    return (this.starting ??= this.parts.session.start());
+  /** Whether there has been a lease. */
+  get hasStarted(): boolean {
+    return this.started;
   }
 
-  /** Stops campaigning, ends this process's terms and hands them over. Never rejects. */
-  leave(): Promise<void> {
-    return (this.leaving ??= this.handOver());
+  /** Takes the lease; rejects if there is none to be had. */
+  start(): Promise<void> {
+    return (this.starting ??= this.takeLease());
+  }
+
+  /**
+   * Stops campaigning, ends this process's terms, drains what runs under them and hands them over.
+   * Never rejects.
+   */
+  leave(drainTimeoutMs = this.parts.options.shutdown.drainTimeoutMs): Promise<void> {
+    return (this.leaving ??= this.handOver(drainTimeoutMs));
   }
 
   /** Revokes the lease and closes the connection. Never rejects. */
@@ -53,9 +62,13 @@ export class CoordinationConnection {
     return (this.closing ??= this.shutDown());
   }
 
-  private async handOver(): Promise<void> {
+  private async takeLease(): Promise<void> {
+    await this.parts.session.start();
+    this.started = true;
+  }
+
+  private async handOver(drainTimeoutMs: number): Promise<void> {
     const { elections, options } = this.parts;
-    const { drainTimeoutMs } = options.shutdown;
     const callMs = options.client.timeouts.write + SLACK_MS;
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     await this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
@@ -66,6 +79,8 @@ export class CoordinationConnection {
   private async shutDown(): Promise<void> {
     const { session, watch, client, options } = this.parts;
     const callMs = options.client.timeouts.write + SLACK_MS;
+    // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
+    await this.leave(0);
     await this.step('revoking the lease', callMs, () => session.close());
     await this.step('closing the watches', SLACK_MS, () => watch.close());
     await this.step('closing the client', SLACK_MS, () => client.close());

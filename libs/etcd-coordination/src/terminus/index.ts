@@ -1,0 +1,1 @@
+export { EtcdHealthIndicator, type EtcdHealthOptions } from './etcd.health-indicator.js';
