@@ -6,6 +6,9 @@ import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc
 /** The most that a request may weigh before it is even looked at, as in etcd. */
 const MAX_MESSAGE_BYTES = 2 * 1024 * 1024;
 
+/** How long a client may take to hear that the server ends. */
+const GRACE_MS = 100;
+
 export interface Service {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
@@ -40,13 +43,16 @@ export class GrpcListener {
     return this.net.address() as AddressInfo;
   }
 
-  /** Ends every connection. Resolves when the port is free again. */
+  /** Ends every connection, by force where a client is slow. Resolves when the port is free. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.net.close(() => resolve()));
     this.injector.destroy();
-    this.grpc.forceShutdown();
-    for (const socket of this.sockets) socket.destroy();
+    const grace = setTimeout(() => {
+      for (const socket of this.sockets) socket.destroy();
+    }, GRACE_MS);
     await closed;
+    clearTimeout(grace);
+    this.grpc.forceShutdown();
   }
 
   private accept(socket: Socket): void {
