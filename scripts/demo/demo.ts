@@ -91,7 +91,7 @@ export class Demo {
     this.observer = observer;
     const stage = new Stage({ endpoints, prefix, logs, ttlSeconds: TTL_SECONDS });
     this.stage = stage;
-    narrator.line(`  logs       ${logs}`);
+    narrator.line(`  logs        ${logs}`);
     await stage.open();
     this.listActors(stage);
     const ttlSeconds = await this.grantedTtl(stage);
@@ -108,18 +108,21 @@ export class Demo {
   private async openEtcd(): Promise<readonly string[]> {
     const named = process.env.ETCD_ENDPOINTS;
     if (named) {
-      this.narrator.line(`  etcd       ${named}, from ETCD_ENDPOINTS; keys under ${this.prefix}/`);
-      return named.split(',').map((endpoint) => endpoint.trim());
+      this.narrator.line(`  etcd        ${named}, from ETCD_ENDPOINTS; keys under ${this.prefix}/`);
+      return named
+        .split(',')
+        .map((endpoint) => endpoint.trim())
+        .filter((endpoint) => endpoint !== '');
     }
     this.etcd = Child.start('etcd', 'scripts/demo/etcd-process.js', {}, this.logs);
     const endpoint = String(await this.etcd.ready());
-    this.narrator.line(`  etcd       ${endpoint}, the embedded server, pid ${this.etcd.pid}`);
+    this.narrator.line(`  etcd        ${endpoint}, the embedded server, pid ${this.etcd.pid}`);
     return [endpoint];
   }
 
   private listActors(stage: Stage): void {
     for (const { name, client, child } of stage.actors) {
-      this.narrator.line(`  ${name.padEnd(10)} ${client.url}  pid ${child.pid}`);
+      this.narrator.line(`  ${name.padEnd(11)} ${client.url}  pid ${child.pid}`);
     }
   }
 

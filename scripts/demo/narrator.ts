@@ -36,13 +36,17 @@ export class Narrator {
     this.entry(' ', text);
   }
 
-  /** What should be seen, and what was. */
-  check(expected: string, seen: string, holds: boolean): void {
+  /** What should be seen next. {@link seen} follows. */
+  expect(text: string): void {
+    this.line(`${this.clock()} ${this.paint('2', `  expected  ${text}`)}`);
+  }
+
+  /** What was seen, and whether it is what was expected. */
+  seen(text: string, holds: boolean): void {
     this.checks += 1;
     if (!holds) this.failures += 1;
-    this.line(`${this.clock()} ${this.paint('2', `  expected  ${expected}`)}`);
     const mark = holds ? this.paint('32', '✔') : this.paint('31', '✘');
-    this.entry(mark, `seen      ${holds ? seen : this.paint('31', seen)}`);
+    this.entry(mark, `seen      ${holds ? text : this.paint('31', text)}`);
   }
 
   /** A plain line below the last one. */

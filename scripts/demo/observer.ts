@@ -63,7 +63,7 @@ export class Observer {
     })
     class ObserverModule {}
     const app = await NestFactory.createApplicationContext(ObserverModule, {
-      logger: ['error'],
+      logger: false,
       abortOnError: false,
     });
     return new Observer(app, keys);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const nest = createRequire(import.meta.url).resolve('@nestjs/cli/bin/nest.js');
 
+console.log('Building the services and the story …');
 const build = spawnSync(
   process.execPath,
   [nest, 'build', '--config', 'scripts/demo/nest-cli.json', '--silent'],

@@ -9,6 +9,9 @@ import type { Order } from './data/model.js';
 import type { CoordinationView } from './http/coordination.controller.js';
 import { type DemoSettings, readSettings } from './settings.js';
 
+/** The machine may be busy; what is awaited comes in a fraction of this. */
+const PATIENCE = { timeout: 20_000 };
+
 describe('the two services', () => {
   let server: EmbeddedEtcd;
   const apps: INestApplication[] = [];
@@ -65,7 +68,7 @@ describe('the two services', () => {
       const { body } = await call<Order>('demo-orders', 'GET', `/orders/${id}`);
       expect(body.status).not.toBe('pending');
       return body;
-    });
+    }, PATIENCE);
 
   it('agree on who leads', async () => {
     const views = await vi.waitFor(async () => {
@@ -74,7 +77,7 @@ describe('the two services', () => {
       );
       expect(all.every(({ body }) => body.leader && body.candidates?.length === 2)).toBe(true);
       return all.map(({ body }) => body);
-    });
+    }, PATIENCE);
     expect(new Set(views.map(({ leader }) => leader?.epoch)).size).toBe(1);
     expect(views.filter(({ term }) => term !== null)).toHaveLength(1);
     expect(views.every(({ session }) => session.state === 'active')).toBe(true);

@@ -7,6 +7,7 @@ export async function electionAct({ narrator, stage, observer }: Scene): Promise
     'One of four leads',
     'Two processes of demo-orders and two of demo-inventory stand in one election, "reconciler". Each has the same method under @Interval and @Leader; it runs in the one that leads.',
   );
+  narrator.expect('one process leads, and all four name it');
   const actors = stage.actors;
   const views = await until('One view in all processes', PATIENCE_MS, async () => {
     const all = await Promise.all(actors.map(({ client }) => client.coordination()));
@@ -16,8 +17,7 @@ export async function electionAct({ narrator, stage, observer }: Scene): Promise
   });
   const leading = views.filter(({ term }) => term !== null);
   const leader = views[0]?.leader;
-  narrator.check(
-    'one process leads, and all four name it',
+  narrator.seen(
     `${leading.map(({ instanceId }) => instanceId).join(', ')} leads with epoch ${leader?.epoch}; all four say so`,
     leading.length === 1 &&
       leading[0]?.instanceId === leader?.leaderId &&
@@ -31,9 +31,9 @@ export async function electionAct({ narrator, stage, observer }: Scene): Promise
       term ? `leads, epoch ${term.epoch}` : 'waits',
     ]),
   );
+  narrator.expect('GET /health is ok everywhere');
   const healthy = await Promise.all(actors.map(({ client }) => client.healthy()));
-  narrator.check(
-    'GET /health is ok everywhere',
+  narrator.seen(
     `${healthy.filter(Boolean).length} of ${actors.length} are well`,
     healthy.every(Boolean),
   );

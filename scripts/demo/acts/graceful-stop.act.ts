@@ -16,20 +16,22 @@ export async function gracefulStopAct(scene: Scene): Promise<void> {
   const orders = await desk.placeMany(ORDERS, PLENTY);
   const stoppedAt = performance.now();
   narrator.happens(`kill -TERM ${actor.child.pid} (${actor.name}, epoch ${epoch})`);
+  narrator.expect(
+    `another one leads at once (within ${duration(AT_ONCE_MS)}; the TTL is ${duration(scene.ttlMs)})`,
+  );
   const [seen] = await Promise.all([observer.leaderAfter(epoch, PATIENCE_MS), actor.child.stop()]);
   const exitedAfter = performance.now() - stoppedAt;
   const took = seen.at - stoppedAt;
   const { leaderId, epoch: newEpoch } = seen.leadership;
-  narrator.check(
-    `another one leads at once (within ${duration(AT_ONCE_MS)}; the TTL is ${duration(scene.ttlMs)})`,
+  narrator.seen(
     `${leaderId} leads with epoch ${newEpoch}, ${duration(took)} after the signal`,
     took <= AT_ONCE_MS && leaderId !== actor.name,
   );
   narrator.happens(`${actor.name} ended by itself ${duration(exitedAfter)} after the signal.`);
+  narrator.expect('no order is left behind');
   await confirmed(scene, seen);
   const settled = await desk.settled(orders, PATIENCE_MS, actor);
-  narrator.check(
-    'no order is left behind',
+  narrator.seen(
     `${settled.length} of ${orders.length} orders settled`,
     settled.length === orders.length,
   );

@@ -25,19 +25,21 @@ export async function killAct(scene: Scene): Promise<void> {
   narrator.happens(`kill -9 ${actor.child.pid} (${actor.name}, epoch ${epoch})`);
   const after = await desk.placeMany(ORDERS, PLENTY, actor);
   narrator.happens(`${after.length} orders taken while nobody leads.`);
+  narrator.expect(
+    `another one leads within ${duration(ttlMs + TAKE_OVER_SLACK_MS)} (TTL + 0.7 s), with a larger epoch`,
+  );
   const seen = await observer.leaderAfter(epoch, PATIENCE_MS);
   const took = seen.at - killedAt;
   const { leaderId, epoch: newEpoch } = seen.leadership;
-  narrator.check(
-    `another one leads within ${duration(ttlMs + TAKE_OVER_SLACK_MS)} (TTL + 0.7 s), with a larger epoch`,
+  narrator.seen(
     `${leaderId} leads with epoch ${newEpoch}, ${duration(took)} after the kill`,
     took <= ttlMs + TAKE_OVER_SLACK_MS && newEpoch > epoch && leaderId !== actor.name,
   );
+  narrator.expect('no order is left behind');
   await confirmed(scene, seen);
   const orders = await desk.settled([...before, ...after], PATIENCE_MS, actor);
   const late = orders.filter((order) => order.epoch === newEpoch.toString());
-  narrator.check(
-    'no order is left behind',
+  narrator.seen(
     `${orders.length} of ${before.length + after.length} orders settled, ${late.length} of them by ${leaderId}`,
     after.every((id) => late.some((order) => order.id === id)),
   );

@@ -9,13 +9,15 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
   const books = await observer.audit();
   const ids = await observer.orderIds();
   const lost = desk.placed.filter((id) => !ids.has(id));
-  narrator.check(
+  narrator.expect(
     `no order is lost: all ${desk.placed.length} that were answered for are in etcd, none is pending`,
+  );
+  narrator.seen(
     `${books.orders} orders: ${books.reconciled} reconciled, ${books.rejected} rejected, ${books.pending} pending, ${lost.length} lost`,
     lost.length === 0 && books.orders === desk.placed.length && books.pending === 0,
   );
-  narrator.check(
-    'none is settled twice, stock adds up, and no term wrote after a later one',
+  narrator.expect('none is settled twice, stock adds up, and no term wrote after a later one');
+  narrator.seen(
     books.violations.length === 0 ? 'every rule holds' : books.violations.join(' '),
     books.violations.length === 0,
   );
