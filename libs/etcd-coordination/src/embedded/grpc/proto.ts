@@ -7,7 +7,7 @@ export type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Cluster' | 'Maintenance' |
 const PACKAGE = 'etcdserverpb';
 const SERVICES: readonly ServiceName[] = ['KV', 'Watch', 'Lease', 'Cluster', 'Maintenance', 'Auth'];
 
-const sizes = new WeakMap<object, number>();
+const wireBytes = new WeakMap<object, Buffer>();
 
 let loaded: Record<ServiceName, ServiceDefinition> | undefined;
 
@@ -17,9 +17,11 @@ export function etcdServices(): Record<ServiceName, ServiceDefinition> {
   return loaded;
 }
 
-/** How many bytes a request that this server decoded had on the wire. */
-export function messageBytes(request: object): number {
-  return sizes.get(request) ?? 0;
+/** A request that this server decoded, as it was on the wire. */
+export function bytesOf(request: object): Buffer {
+  const bytes = wireBytes.get(request);
+  if (!bytes) throw new Error('This request was not decoded here.');
+  return bytes;
 }
 
 function load(): Record<ServiceName, ServiceDefinition> {
@@ -32,20 +34,20 @@ function load(): Record<ServiceName, ServiceDefinition> {
   });
   const services = SERVICES.map((name) => {
     const definition = definitions[`${PACKAGE}.${name}`] as ServiceDefinition;
-    return [name, measured(definition)];
+    return [name, remembering(definition)];
   });
   return Object.fromEntries(services) as Record<ServiceName, ServiceDefinition>;
 }
 
-/** The same service, whose requests remember their size. */
-function measured(service: ServiceDefinition): ServiceDefinition {
+/** The same service, whose requests remember their bytes. */
+function remembering(service: ServiceDefinition): ServiceDefinition {
   const methods = Object.entries(service).map(([name, method]) => [
     name,
     {
       ...method,
       requestDeserialize: (bytes: Buffer) => {
         const request = method.requestDeserialize(bytes) as object;
-        sizes.set(request, bytes.length);
+        wireBytes.set(request, bytes);
         return request;
       },
     },

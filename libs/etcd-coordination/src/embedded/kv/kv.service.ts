@@ -1,5 +1,5 @@
 import type { HeaderFactory } from '../grpc/header.js';
-import { messageBytes } from '../grpc/proto.js';
+import { bytesOf } from '../grpc/proto.js';
 import { unary } from '../grpc/unary.js';
 import type {
   CompactionRequest,
@@ -11,6 +11,7 @@ import type {
 import type { MvccStore } from '../store/mvcc-store.js';
 import { deleteRange } from './delete-range.js';
 import { checkDuplicateKeys } from './duplicate-keys.js';
+import { withPlainEnd, withPlainEnds } from './explicit-ends.js';
 import { type KnownLeases, checkKept, checkLease, put } from './put.js';
 import { rangeQuery } from './range-query.js';
 import { checkKey, checkPut, checkSize, checkTxn } from './request-checks.js';
@@ -26,12 +27,12 @@ export function kvService(store: MvccStore, leases: KnownLeases, header: HeaderF
   return {
     Range: unary((request: RangeRequest) => {
       checkKey(request);
-      return withHeader(rangeQuery(store, request));
+      return withHeader(rangeQuery(store, withPlainEnd(request, bytesOf(request))));
     }),
 
     Put: unary((request: PutRequest) => {
       checkPut(request);
-      checkSize(messageBytes(request));
+      checkSize(bytesOf(request).length);
       checkLease(request, leases);
       checkKept(request, store);
       return withHeader(store.write((transaction) => put(transaction, request)));
@@ -39,14 +40,17 @@ export function kvService(store: MvccStore, leases: KnownLeases, header: HeaderF
 
     DeleteRange: unary((request: DeleteRangeRequest) => {
       checkKey(request);
-      checkSize(messageBytes(request));
+      checkSize(bytesOf(request).length);
       return withHeader(store.write((transaction) => deleteRange(transaction, request)));
     }),
 
     Txn: unary((request: TxnRequest) => {
       checkTxn(request);
       checkDuplicateKeys(request);
-      if (!isReadOnly(request)) checkSize(messageBytes(request));
+      if (isReadOnly(request)) {
+        return withHeader(runTxn(store, leases, withPlainEnds(request, bytesOf(request))));
+      }
+      checkSize(bytesOf(request).length);
       return withHeader(runTxn(store, leases, request));
     }),
 
