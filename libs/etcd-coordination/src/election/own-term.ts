@@ -2,6 +2,7 @@ import type { Fence } from '../context/fence.js';
 import { checkedSignal } from '../session/checked-signal.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { LeaderTerm, TermEndReason } from './leader-term.js';
+import { settledWithin } from './settled-within.js';
 import { TermEndedError } from './term-ended.error.js';
 
 /** A term of this process. It stands on the session's lease and ends with it at the latest. */
@@ -59,17 +60,8 @@ export class OwnTerm implements LeaderTerm {
     while (this.running.size > 0) {
       const left = end - performance.now();
       if (left <= 0) return false;
-      await settledWithin([...this.running], left);
+      await settledWithin(Promise.allSettled(this.running), left);
     }
     return true;
   }
-}
-
-async function settledWithin(work: PromiseLike<unknown>[], ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([Promise.allSettled(work), timeout]);
-  clearTimeout(timer);
 }

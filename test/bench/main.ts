@@ -1,0 +1,52 @@
+/**
+ * `npm run bench`: the library beside plain etcd3, in one alternating run against one real
+ * etcd, and beside Go's client where `GO_BENCH` names its program. Medians; ratios are
+ * taken within a round. Exits with 1 if a target is missed.
+ */
+import 'reflect-metadata';
+import { Etcd3 } from 'etcd3';
+import { EtcdServer } from '../support/etcd-server.js';
+import { alternate, type Measure } from './alternate.js';
+import { callMeasures } from './calls.measure.js';
+import { handOverMeasure } from './hand-over.measure.js';
+import { leaderGateMeasure } from './leader-gate.measure.js';
+import { LibraryInstance } from './library.js';
+import { print } from './report.js';
+import { sessionMeasure } from './session.measure.js';
+import { startMeasure } from './start.measure.js';
+
+const server = process.env['ETCD_ENDPOINTS'] ? null : await EtcdServer.start();
+const endpoint = server?.endpoint ?? process.env['ETCD_ENDPOINTS']!.split(',')[0]!;
+const plain = new Etcd3({ hosts: endpoint });
+const pair: [LibraryInstance, LibraryInstance] = [
+  await LibraryInstance.start(endpoint, 'a'),
+  await LibraryInstance.start(endpoint, 'b'),
+];
+const gate = await leaderGateMeasure(endpoint);
+
+const { version } = await plain.maintenance.status();
+console.log(
+  `etcd ${version}, Node ${process.version}, medians (least to most), ratios to the first`,
+);
+const wanted = process.argv[2];
+const measures: Measure[] = [
+  startMeasure(endpoint),
+  ...callMeasures(plain, pair[0].client.etcd),
+  sessionMeasure(plain, pair[0].client),
+  handOverMeasure(endpoint, pair, 10, 3),
+  handOverMeasure(endpoint, pair, 300, 4),
+  gate.measure,
+];
+let missed = 0;
+for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted))) {
+  const outcome = await alternate(measure);
+  print(outcome);
+  if (outcome.met === false) missed += 1;
+}
+
+plain.close();
+await gate.close();
+for (const instance of pair) await instance.close();
+await server?.stop();
+console.log(missed === 0 ? '\nAll targets met.' : `\n${missed} target(s) missed.`);
+process.exitCode = missed === 0 ? 0 : 1;
