@@ -1,28 +1,8 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import type { EtcdApi } from './support/etcd-api.js';
-import { normalise } from './support/normalise.js';
+import { answers, b, compact, put, range, remove } from './support/requests.js';
 import { LINES, Rig, type Server } from './support/rig.js';
 
-const b = (text: string) => Buffer.from(text, 'latin1');
 const MIB = 1024 * 1024;
-
-const put = (api: EtcdApi, key: string, value: string, more = {}) =>
-  api.call('KV', 'Put', { key: b(key), value: b(value), ...more });
-/** An end that is sent but empty is another thing than none, so none is left out. */
-const ends = (end: string) => (end === '' ? {} : { range_end: b(end) });
-const range = (api: EtcdApi, key: string, end = '', more = {}) =>
-  api.call('KV', 'Range', { key: b(key), ...ends(end), ...more });
-const remove = (api: EtcdApi, key: string, end = '', more = {}) =>
-  api.call('KV', 'DeleteRange', { key: b(key), ...ends(end), ...more });
-const compact = (api: EtcdApi, revision: number) =>
-  api.call('KV', 'Compact', { revision, physical: true });
-
-/** Requests one after the other; their answers in a form to compare. */
-async function answers(...requests: (() => Promise<unknown>)[]): Promise<unknown[]> {
-  const all: unknown[] = [];
-  for (const request of requests) all.push(normalise(await request()));
-  return all;
-}
 
 async function fill({ api }: Server): Promise<void> {
   for (const key of ['a', 'b', 'b\0', 'ba', 'c', 'd', '\0', '\xff', '\xff\xff']) {
