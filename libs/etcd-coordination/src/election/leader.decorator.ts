@@ -68,7 +68,7 @@ export function Leader(
 export function Leader(
   election: string,
   options: LeaderOptions & { readonly otherwise: 'throw' },
-): MethodDecoratorFor<AnyMethod>;
+): MethodDecorator;
 export function Leader(
   election: string,
   { otherwise = 'skip', connection = DEFAULT_CONNECTION }: LeaderOptions = {},

@@ -63,10 +63,20 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   }
 
   /** The application does not come up: closes what has been opened, so that the process can exit. */
-  async abandon(): Promise<void> {
+  private async abandon(): Promise<void> {
     this.abandoned = true;
     await Promise.all(this.all.map((connection) => connection.close()));
     await Promise.all([...this.clients].map((client) => client.close()));
+  }
+
+  /** Runs a step of the start; if it fails, so does the start, and nothing stays open. */
+  async allOrNone<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      await this.abandon();
+      throw error;
+    }
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -75,14 +85,5 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
 
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.all.map((connection) => connection.close()));
-  }
-
-  private async allOrNone<T>(run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      await this.abandon();
-      throw error;
-    }
   }
 }

@@ -38,24 +38,22 @@ export class ElectionParticipation
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.exploration = this.explorer.explore();
-    for (const { instance, connection, className } of this.exploration.ungated) {
-      giveGate(instance, connection, this.registry.get(connection, className).parts.gate);
-    }
-    if (this.exploration.handlesMessages) await this.answerMessages();
+    await this.registry.allOrNone(async () => {
+      this.exploration = this.explorer.explore();
+      for (const { instance, connection, className } of this.exploration.ungated) {
+        giveGate(instance, connection, this.registry.get(connection, className).parts.gate);
+      }
+      if (this.exploration.handlesMessages) await this.answerMessages();
+    });
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    try {
+    await this.registry.allOrNone(async () => {
       // Started before, by the registry; what lacks a lease cannot stand in an election.
       await Promise.all(this.registry.all.map((connection) => connection.start()));
       this.followTerms();
       await Promise.all(this.exploration.elections.map((explored) => this.join(explored)));
-    } catch (error) {
-      this.subscriptions.forEach((subscription) => subscription.unsubscribe());
-      await this.registry.abandon();
-      throw error;
-    }
+    });
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -33,7 +33,12 @@ export class OptionReader {
     const value = this.given[name];
     if (value === undefined) return undefined;
     if (isRecord(value)) return new OptionReader(this.pathOf(name), value).refuseUnknown(known);
-    throw this.wrong(name, value, `give an object with some of: ${known.join(', ')}.`);
+    // Not shown: it may be a password that was put one level too high.
+    throw new InvalidOptionError(
+      this.pathOf(name),
+      undefined,
+      `is ${value === null ? 'null' : typeof value}, not an object: give one with some of: ${known.join(', ')}.`,
+    );
   }
 
   optional(name: string): unknown {
@@ -113,7 +118,7 @@ export class OptionReader {
     const meant = didYouMean(unknown, known);
     throw new InvalidOptionError(
       this.pathOf(unknown),
-      this.given[unknown],
+      undefined,
       meant === null
         ? `is not known. The options here are: ${known.join(', ')}.`
         : `is not known. Did you mean "${this.pathOf(meant)}"?`,

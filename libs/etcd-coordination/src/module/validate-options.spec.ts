@@ -1,0 +1,220 @@
+import { hostname } from 'node:os';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { InvalidOptionError } from './invalid-option.error.js';
+import { validateOptions } from './validate-options.js';
+
+const endpoints = ['127.0.0.1:2379'];
+const pem = Buffer.from('-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n');
+
+/** The error that the options are refused with. */
+function refusal(options: unknown): InvalidOptionError {
+  try {
+    validateOptions(options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidOptionError);
+    expect(error).toBeInstanceOf(EtcdCoordinationError);
+    expect(error).toMatchObject({ code: 'INVALID_OPTION' });
+    // It names the option where a person reads it.
+    expect((error as InvalidOptionError).message).toContain((error as InvalidOptionError).option);
+    return error as InvalidOptionError;
+  }
+  throw new Error('The options were taken.');
+}
+
+describe('the options', () => {
+  it('need endpoints only', () => {
+    const { instanceId, ...resolved } = validateOptions({ endpoints });
+
+    expect(resolved).toEqual({
+      connection: 'default',
+      namespace: 'coordination',
+      client: {
+        connection: 'default',
+        endpoints,
+        timeouts: { connect: 5000, heartbeat: 1000, read: 3000, write: 3000, registration: 5000 },
+        retry: { maxAttempts: 3, initialDelayMs: 50, maxDelayMs: 1000 },
+        endpointSyncInterval: 30_000,
+      },
+      session: { ttlSeconds: 10 },
+      service: undefined,
+      shutdown: { drainTimeoutMs: 10_000 },
+    });
+    expect(instanceId).toMatch(new RegExp(`^${hostname()}-${process.pid}-[0-9a-f]{4}$`));
+  });
+
+  it('make an instance id of the service, another one each time', () => {
+    const id = () => validateOptions({ endpoints, service: { name: 'orders' } }).instanceId;
+    const ids = new Set(Array.from({ length: 20 }, id));
+
+    for (const one of ids) expect(one).toMatch(new RegExp(`^orders-${process.pid}-[0-9a-f]{4}$`));
+    expect(ids.size).toBeGreaterThan(1);
+  });
+
+  it('are taken as given', () => {
+    const given = {
+      endpoints: ['https://etcd-0:2379', 'https://[::1]:2379'],
+      namespace: 'team/orders',
+      connection: 'reports',
+      instanceId: 'orders-1',
+      credentials: { rootCertificate: pem, privateKey: pem, certChain: pem },
+      auth: { username: 'app', password: 'secret' },
+      timeouts: { read: 100 },
+      retry: { maxAttempts: 1 },
+      endpointSyncInterval: 0,
+      session: { ttlSeconds: 1 },
+      service: {
+        name: 'orders',
+        address: 'http://10.0.0.7:3000',
+        zone: 'a',
+        weight: 0.5,
+        version: '1.2.3',
+        metadata: { team: 'x' },
+      },
+      shutdown: { drainTimeoutMs: 0 },
+    };
+
+    expect(validateOptions(given)).toEqual({
+      connection: 'reports',
+      namespace: 'team/orders',
+      instanceId: 'orders-1',
+      client: {
+        connection: 'reports',
+        endpoints: given.endpoints,
+        credentials: given.credentials,
+        auth: given.auth,
+        timeouts: { connect: 5000, heartbeat: 1000, read: 100, write: 3000, registration: 5000 },
+        retry: { maxAttempts: 1, initialDelayMs: 50, maxDelayMs: 1000 },
+        endpointSyncInterval: 0,
+      },
+      session: { ttlSeconds: 1 },
+      service: given.service,
+      shutdown: { drainTimeoutMs: 0 },
+    });
+  });
+
+  it('may be undefined where they may be left out', () => {
+    const { client } = validateOptions({ endpoints, auth: undefined, typo: undefined });
+
+    expect(client).not.toHaveProperty('auth');
+  });
+
+  it.each([undefined, null, 'x', [], 7])('are refused as a whole when they are %j', (options) => {
+    expect(refusal(options).option).toBe('options');
+  });
+
+  it.each([
+    [undefined, 'endpoints', 'is missing'],
+    [[], 'endpoints', 'is empty'],
+    ['127.0.0.1:2379', 'endpoints', 'give an array of strings'],
+    [['localhost'], 'endpoints[0]', '"host:port"'],
+    [['http://'], 'endpoints[0]', '"host:port"'],
+    [['localhost:0'], 'endpoints[0]', 'the port 0'],
+    [['localhost:70000'], 'endpoints[0]', 'the port 70000'],
+    [['local host:2379'], 'endpoints[0]', 'malformed'],
+    [[' localhost:2379'], 'endpoints[0]', 'malformed'],
+    [['localhost:2379/path'], 'endpoints[0]', 'malformed'],
+    [['ftp://localhost:2379'], 'endpoints[0]', 'malformed'],
+    [['::1:2379'], 'endpoints[0]', 'malformed'],
+    [['a:1', ''], 'endpoints[1]', 'is empty'],
+    [['a:1', null], 'endpoints[1]', 'is not a string'],
+    // A hole in the array is no endpoint either.
+    // oxlint-disable-next-line no-sparse-arrays
+    [['a:1', , 'b:1'], 'endpoints[1]', 'is not a string'],
+    [['a:1', 'b:1', 'http://A:1'], 'endpoints[2]', 'endpoints[0] names already'],
+    [['http://a:1', 'https://b:1'], 'endpoints[1]', 'with TLS or without'],
+    [['a:1', 'https://b:1'], 'endpoints[1]', 'with TLS or without'],
+  ])('refuse the endpoints %j', (wrong, option, words) => {
+    const error = refusal({ endpoints: wrong });
+
+    expect(error.option).toBe(option);
+    expect(error.message).toContain(words);
+  });
+
+  it.each([
+    ['session', { ttlSeconds: 0 }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: -1 }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: 0.5 }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: NaN }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: Infinity }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: '5' }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: null }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: 9_000_000_001 }, 'session.ttlSeconds'],
+    ['session', { ttl: 5 }, 'session.ttl'],
+    ['session', 5, 'session'],
+    ['session', null, 'session'],
+    ['timeouts', { read: 0 }, 'timeouts.read'],
+    ['timeouts', { write: -5 }, 'timeouts.write'],
+    ['timeouts', { connect: '1s' }, 'timeouts.connect'],
+    ['timeouts', { heartbeat: 1.5 }, 'timeouts.heartbeat'],
+    ['timeouts', { registration: 2 ** 31 }, 'timeouts.registration'],
+    ['retry', { maxAttempts: 0 }, 'retry.maxAttempts'],
+    ['retry', { initialDelayMs: -1 }, 'retry.initialDelayMs'],
+    ['retry', { initialDelayMs: 100, maxDelayMs: 50 }, 'retry.maxDelayMs'],
+    ['endpointSyncInterval', -1, 'endpointSyncInterval'],
+    ['endpointSyncInterval', '30s', 'endpointSyncInterval'],
+    ['shutdown', { drainTimeoutMs: -1 }, 'shutdown.drainTimeoutMs'],
+    ['shutdown', { drainTimeoutMs: 2 ** 31 }, 'shutdown.drainTimeoutMs'],
+    ['namespace', '', 'namespace'],
+    ['namespace', '/a', 'namespace'],
+    ['namespace', 'a/', 'namespace'],
+    ['namespace', 'a\0', 'namespace'],
+    ['namespace', 7, 'namespace'],
+    ['connection', '', 'connection'],
+    ['connection', 7, 'connection'],
+    ['instanceId', '', 'instanceId'],
+    ['instanceId', 'a\0', 'instanceId'],
+    ['service', { zone: 'a' }, 'service.name'],
+    ['service', { name: '' }, 'service.name'],
+    ['service', { name: 'a', weight: 0 }, 'service.weight'],
+    ['service', { name: 'a', metadata: { a: 1 } }, 'service.metadata'],
+    ['service', { name: 'a', address: 3000 }, 'service.address'],
+    ['auth', { username: 'app' }, 'auth.password'],
+    ['auth', { password: 'x' }, 'auth.username'],
+    ['auth', { username: 'app', password: '' }, 'auth.password'],
+    ['credentials', { privateKey: pem }, 'credentials.certChain'],
+    ['credentials', { certChain: pem }, 'credentials.privateKey'],
+    ['credentials', { rootCertificate: 'ca.pem' }, 'credentials.rootCertificate'],
+    ['credentials', { rootCertificate: Buffer.from('ca.pem') }, 'credentials.rootCertificate'],
+    ['credentials', { rootCertificate: pem }, 'credentials'],
+  ])('refuse %s: %j, naming %s', (name, value, option) => {
+    expect(refusal({ endpoints, [name]: value }).option).toBe(option);
+  });
+
+  it('show the value and the cure', () => {
+    expect(refusal({ endpoints, session: { ttlSeconds: 0.5 } }).message).toBe(
+      'The option "session.ttlSeconds" of EtcdCoordinationModule is 0.5: give a whole number of seconds from 1 to 9000000000, or leave it out for 10.',
+    );
+    expect(refusal({ endpoints, session: { ttlSeconds: '5' } }).message).toContain(`is '5'`);
+  });
+
+  it.each([
+    [{ endpoint: endpoints }, 'endpoint', 'Did you mean "endpoints"?'],
+    [{ endpoints, hosts: 'x' }, 'hosts', 'The options here are: endpoints'],
+    [{ endpoints, nameSpace: 'x' }, 'nameSpace', 'Did you mean "namespace"?'],
+    [{ endpoints, session: { ttlSecond: 5 } }, 'session.ttlSecond', '"session.ttlSeconds"?'],
+    [{ endpoints, timeouts: { reads: 5 } }, 'timeouts.reads', '"timeouts.read"?'],
+  ])('name what was meant by an unknown one: %j', (options, option, words) => {
+    const error = refusal(options);
+
+    expect(error.option).toBe(option);
+    expect(error.message).toContain(words);
+  });
+
+  it('never show a secret', () => {
+    const secret = 'hunter2hunter2';
+    const error = refusal({ endpoints, auth: { username: '', password: secret } });
+    expect(error.message).not.toContain(secret);
+    const key = refusal({
+      endpoints: ['https://a:1'],
+      credentials: { privateKey: Buffer.from(secret) },
+    });
+    expect(key.message).not.toContain(secret);
+    expect(JSON.stringify(key)).not.toContain(secret);
+    const whole = refusal({ endpoints, auth: secret });
+    expect(inspect(whole)).not.toContain(secret);
+    const slip = refusal({ endpoints, auth: { username: 'app', pasword: secret } });
+    expect(inspect(slip)).not.toContain(secret);
+  });
+});
