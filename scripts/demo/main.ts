@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Demo } from './demo.js';
 import { Narrator } from './narrator.js';
@@ -9,8 +9,6 @@ const USAGE = `npm run demo             plays the story, then stays up until Ctr
 npm run demo -- --once   plays the story and ends with 0 if all was as expected, else with 1
 
 ETCD_ENDPOINTS=host:port[,host:port]   uses that etcd instead of the embedded server`;
-
-const INTERRUPTED = 130;
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--once');
 if (unknown.length > 0) {
@@ -23,13 +21,15 @@ const narrator = new Narrator();
 const logs = mkdtempSync(join(tmpdir(), 'nestjs-etcd-demo-'));
 const demo = new Demo(narrator, logs);
 
-let stopped: number | null = null;
-function interrupt(): void {
+let stopped = false;
+function interrupt(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
+  // The story was not told to its end, and says so as a shell would.
+  const code = demo.staysUp ? 0 : 128 + constants.signals[signal];
   // A second Ctrl-C does not wait; the processes notice by themselves that this one is gone.
-  if (stopped !== null) process.exit(INTERRUPTED);
-  stopped = demo.staysUp ? 0 : INTERRUPTED;
+  if (stopped) process.exit(code);
+  stopped = true;
   narrator.line('\nEnding all processes …');
-  void demo.close().finally(() => process.exit(stopped ?? INTERRUPTED));
+  void demo.close().finally(() => process.exit(code));
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 
@@ -44,13 +44,13 @@ try {
   );
   if (good && !process.argv.includes('--once')) {
     demo.stayUp();
-  } else if (stopped === null) {
+  } else if (!stopped) {
     await demo.close();
     process.exit(good ? 0 : 1);
   }
 } catch (error) {
   // What fails because everything is being ended is no news.
-  if (stopped === null) {
+  if (!stopped) {
     narrator.verdict(
       false,
       `The story broke off: ${error instanceof Error ? error.message : error}`,

@@ -33,7 +33,8 @@ export class ServiceClient {
   ): Promise<T> {
     const response = await fetch(this.url + path, {
       method,
-      headers: { 'content-type': 'application/json', ...headers },
+      // A connection that is kept open would keep a process that ends waiting for it.
+      headers: { 'content-type': 'application/json', connection: 'close', ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
