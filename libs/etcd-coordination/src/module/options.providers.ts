@@ -47,21 +47,23 @@ interface Recipe {
 }
 
 function howToMake(given: CoordinationAsyncOptions): Recipe {
+  // Whoever writes JavaScript may have given anything.
+  const ways = given ?? {};
   const make = (factory: unknown) =>
     (factory as CoordinationOptionsFactory).createCoordinationOptions();
-  if ('useFactory' in given && given.useFactory) {
-    return { make: given.useFactory, inject: given.inject ?? [], providers: [] };
+  if ('useFactory' in ways && ways.useFactory) {
+    return { make: ways.useFactory, inject: ways.inject ?? [], providers: [] };
   }
-  if ('useClass' in given && given.useClass) {
-    return { make, inject: [given.useClass], providers: [given.useClass] };
+  if ('useClass' in ways && ways.useClass) {
+    return { make, inject: [ways.useClass], providers: [ways.useClass] };
   }
-  if ('useExisting' in given && given.useExisting) {
-    return { make, inject: [given.useExisting], providers: [] };
+  if ('useExisting' in ways && ways.useExisting) {
+    return { make, inject: [ways.useExisting], providers: [] };
   }
   throw new InvalidOptionError(
     'forRootAsync',
-    given,
-    `is ${shown(given)}: give one of useFactory, useClass and useExisting.`,
+    undefined,
+    `has no way to make the options: give one of useFactory, useClass and useExisting.`,
   );
 }
 
