@@ -12,5 +12,7 @@ export function retryDelay(
   { initialDelayMs, maxDelayMs }: Pick<RetryOptions, 'initialDelayMs' | 'maxDelayMs'>,
   random: () => number = Math.random,
 ): number {
-  return random() * Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1));
+  // Far beyond any cap already; 0 × ∞ would be no number at all.
+  const doublings = Math.min(attempt - 1, 50);
+  return random() * Math.min(maxDelayMs, initialDelayMs * 2 ** doublings);
 }
