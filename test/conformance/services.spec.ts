@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { normalise } from './support/normalise.js';
-import { answers, put } from './support/requests.js';
+import { answers, b, put } from './support/requests.js';
 import { LINES, Rig } from './support/rig.js';
 
 describe.skipIf(LINES.length === 0)('the small services, as etcd does them', () => {
@@ -24,7 +24,7 @@ describe.skipIf(LINES.length === 0)('the small services, as etcd does them', () 
         () => api.call('Auth', 'UserRevokeRole', { name: 'nobody', role: 'none' }),
         () => api.call('Auth', 'RoleGet', { role: 'none' }),
         () => api.call('Auth', 'RoleDelete', { role: 'none' }),
-        () => api.call('Auth', 'RoleGrantPermission', { name: 'none', perm: {} }),
+        () => api.call('Auth', 'RoleGrantPermission', { name: 'none', perm: { key: b('k') } }),
         () => api.call('Auth', 'RoleRevokePermission', { role: 'none' }),
       );
     }));
@@ -33,14 +33,19 @@ describe.skipIf(LINES.length === 0)('the small services, as etcd does them', () 
   test('the state of authentication', () =>
     rig.compare(({ api }) => answers(() => api.call('Auth', 'AuthStatus')), '3.5.16'));
 
-  test('alarms and defragmentation', () =>
-    rig.compare(({ api }) =>
-      answers(
-        () => api.call('Maintenance', 'Alarm'),
-        () => api.call('Maintenance', 'Alarm', { action: 'Deactivate', alarm: 'Nospace' }),
-        () => api.call('Maintenance', 'Defragment'),
-      ),
+  // Etcd 3.4 leaves the header of an alarm's answer out.
+  test('alarms', () =>
+    rig.compare(
+      ({ api }) =>
+        answers(
+          () => api.call('Maintenance', 'Alarm'),
+          () => api.call('Maintenance', 'Alarm', { action: 'Deactivate', alarm: 'Nospace' }),
+        ),
+      '3.5.16',
     ));
+
+  test('defragmentation', () =>
+    rig.compare(({ api }) => answers(() => api.call('Maintenance', 'Defragment'))));
 
   test('the one member leads, and is where it says', () =>
     rig.compare(async ({ api }) => {
