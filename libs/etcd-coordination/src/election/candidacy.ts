@@ -58,6 +58,8 @@ export class Candidacy {
   private readonly finished: Promise<void>;
   private phase: CandidacyState = 'preparing';
   private leaveReason: TermEndReason = 'left';
+  /** The lease is about to be revoked, and every key with it. */
+  private shuttingDown = false;
   private beforeHandOver: BeforeHandOver | undefined;
   private entry: CandidateEntry | null = null;
   private settleStands!: { resolve: () => void; reject: (error: unknown) => void };
@@ -77,6 +79,11 @@ export class Candidacy {
     return this.phase;
   }
 
+  /** Whether it is on its way out, or out. */
+  get isEnding(): boolean {
+    return this.leaving.signal.aborted;
+  }
+
   /** Changes what the candidate says of itself; its place in the queue stays. */
   async proclaim(value: string): Promise<void> {
     this.value = value;
@@ -88,7 +95,8 @@ export class Candidacy {
    * is certain to go with its lease.
    */
   leave(reason: TermEndReason, beforeHandOver?: BeforeHandOver): Promise<void> {
-    if (!this.leaving.signal.aborted) {
+    this.shuttingDown ||= reason === 'shutdown';
+    if (!this.isEnding) {
       this.leaveReason = reason;
       this.beforeHandOver = beforeHandOver;
       this.leaving.abort(new Error('the candidacy was left'));
@@ -119,11 +127,12 @@ export class Candidacy {
           this.ground.session.reportGone(lease);
           continue;
         }
-        if (isFinal(error)) {
+        if (isFinal(error) || this.ground.view.error) {
           if (!(error instanceof ClientClosedError)) {
             this.logger.error(`${this.name} cannot be entered: ${String(error)}`);
           }
           this.settleStands.reject(error);
+          this.leaving.abort(error);
           break;
         }
         failures += 1;
@@ -163,11 +172,15 @@ export class Candidacy {
     this.phase = 'waiting';
     const { view } = this.ground;
     let term: OwnTerm | undefined;
+    let endedBy: TermEndReason | undefined;
     let handedOver: () => void = () => undefined;
+    const resigned = new Promise<void>((resolve) => (handedOver = resolve));
     const reason = await new Promise<TermEndReason>((resolve) => {
       // The term ends here before anything else happens: before the event loop turns,
       // before the key is deleted, before anybody else can win.
       const end = (why: TermEndReason) => {
+        if (endedBy) return;
+        endedBy = why;
         unsubscribe();
         lease.signal.removeEventListener('abort', look);
         this.leaving.signal.removeEventListener('abort', look);
@@ -177,14 +190,19 @@ export class Candidacy {
       const look = () => {
         if (!lease.isValid()) return end('session-lost');
         if (this.leaving.signal.aborted) return end(this.leaveReason);
+        // Blind, it could neither win nor know that it lost; etcd will say so again on entering.
+        if (view.error) return end('left');
         const standing = view.standing(entry.key, entry.createRevision!);
         if (standing === 'gone') return end('key-deleted');
         if (standing !== 'first' || term) return;
-        const resigned = new Promise<void>((done) => (handedOver = done));
-        term = this.beginTerm(lease, entry, (why) => {
+        term = this.newTerm(lease, entry, async (why) => {
           if (term!.isValid()) end(why);
-          return resigned;
+          // A shutdown waits for the work under the term; work that resigns in turn must not
+          // wait for the shutdown.
+          if (endedBy === 'resigned') await resigned;
         });
+        // Those who are told may end it before this returns.
+        this.ground.elected(term);
       };
       const unsubscribe = view.subscribe(look);
       lease.signal.addEventListener('abort', look);
@@ -198,7 +216,7 @@ export class Candidacy {
     return term !== undefined;
   }
 
-  private beginTerm(
+  private newTerm(
     lease: SessionLease,
     { key, createRevision }: CandidateEntry,
     giveUp: (reason: TermEndReason) => Promise<void>,
@@ -208,7 +226,6 @@ export class Candidacy {
     const fence = { resource: `election/${election}`, key, token: createRevision! };
     const term = new OwnTerm(election, fence, lease, giveUp);
     this.logger.log(`Elected in ${this.name}, epoch ${term.epoch}.`);
-    this.ground.elected(term);
     return term;
   }
 
@@ -234,7 +251,7 @@ export class Candidacy {
         return;
       } catch (error) {
         // At a shutdown the lease is revoked next, and the key with it.
-        if (this.leaveReason === 'shutdown' && this.leaving.signal.aborted) return;
+        if (this.shuttingDown) return;
         if (attempt === 1) {
           this.logger.warn(
             `The key ${entry.key} cannot be deleted yet, it is tried again: ${String(error)}`,
@@ -247,6 +264,7 @@ export class Candidacy {
 
   /** The key was not there, but the request that puts it may yet be applied. */
   private withdrawLateEntry(entry: CandidateEntry): void {
+    if (!entry.lease.isValid()) return;
     const timer = setTimeout(() => {
       // Should this fail too, the key goes with its lease.
       entry.withdraw().catch(() => undefined);

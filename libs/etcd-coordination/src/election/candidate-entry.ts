@@ -35,6 +35,10 @@ export class CandidateEntry {
   createRevision: bigint | null = null;
   private readonly mark = randomUUID();
   private asked = false;
+  /** What the key is known to say; null if that is not known. */
+  private told: string | null = null;
+  /** The last {@link proclaim}, so that they are applied in order. */
+  private telling: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly place: EntryPlace,
@@ -59,24 +63,29 @@ export class CandidateEntry {
    */
   async enter(): Promise<bigint> {
     this.asked = true;
+    const { value } = this;
     const { header, succeeded, responses } = await this.txn(
       { target: 'Create', create_revision: '0' },
       [{ request_put: this.putRequest() }],
       [{ request_range: { key: Buffer.from(this.key) } }],
     );
-    if (succeeded) return (this.createRevision = BigInt(header.revision));
+    if (succeeded) return this.entered(header.revision, value);
     // An earlier request of ours was applied and its answer lost, if it is our mark that stands.
     const [found] = responses[0]?.response_range?.kvs ?? [];
-    if (!found || decodeRecord(found.value).mark !== this.mark) throw new KeyTakenError(this.key);
-    return (this.createRevision = BigInt(found.create_revision));
+    const record = found && decodeRecord(found.value);
+    if (record?.mark !== this.mark) throw new KeyTakenError(this.key);
+    return this.entered(found!.create_revision, record.value);
   }
 
-  /** Changes what the candidate says of itself; its place in the queue stays. */
-  async proclaim(value: string): Promise<void> {
-    if (value === this.value) return;
+  /**
+   * Changes what the candidate says of itself; its place in the queue stays. An entry that
+   * is under way has its old value yet: to be asked again once it stands.
+   */
+  proclaim(value: string): Promise<void> {
     this.value = value;
-    if (this.createRevision === null) return;
-    await this.txn(this.isStanding(), [{ request_put: this.putRequest() }]);
+    const telling = this.telling.then(() => this.tell());
+    this.telling = telling.catch(() => undefined);
+    return telling;
   }
 
   /** Deletes the key, if it is still this candidate's. */
@@ -87,6 +96,19 @@ export class CandidateEntry {
         ? ({ target: 'Lease', lease: this.lease.id } as const)
         : this.isStanding();
     await this.txn(compare, [{ request_delete_range: { key: Buffer.from(this.key) } }]);
+  }
+
+  private entered(createRevision: string, value: string): bigint {
+    this.told = value;
+    return (this.createRevision = BigInt(createRevision));
+  }
+
+  private async tell(): Promise<void> {
+    const { value } = this;
+    if (this.createRevision === null || value === this.told) return;
+    this.told = null;
+    await this.txn(this.isStanding(), [{ request_put: this.putRequest() }]);
+    this.told = value;
   }
 
   private isStanding() {
