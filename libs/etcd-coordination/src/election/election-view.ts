@@ -1,4 +1,5 @@
 import type { IKeyValue } from 'etcd3';
+import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { electionPrefix } from '../client/keys.js';
 import { PrefixView } from '../watch/prefix-view.js';
@@ -41,6 +42,11 @@ export class ElectionView {
     return this.view.synced;
   }
 
+  /** Why etcd refuses to show the candidates, if it does. Final: ask with a new view. */
+  get error(): EtcdCoordinationError | null {
+    return this.view.error;
+  }
+
   /** Calls `listener` after each change. Returns what ends that. */
   subscribe(listener: () => void): () => void {
     return this.view.subscribe(listener);
@@ -70,10 +76,10 @@ export class ElectionView {
   }
 
   standing(key: string, createRevision: bigint): Standing {
-    if (!this.view.synced || this.view.revision < createRevision) return 'unknown';
-    const revision = createRevision.toString();
-    if (this.view.entries.get(key)?.create_revision !== revision) return 'gone';
-    return this.candidateKeys()[0]!.create_revision === revision ? 'first' : 'waiting';
+    if (!this.view.synced || this.view.newest < createRevision) return 'unknown';
+    const own = this.view.entries.get(key);
+    if (own?.create_revision !== createRevision.toString()) return 'gone';
+    return this.candidateKeys()[0] === own ? 'first' : 'waiting';
   }
 
   /** Who leads, or null if nobody does or it is not known yet. */
@@ -106,8 +112,11 @@ export class ElectionView {
   }
 }
 
-/** Decimals without leading zeros: the longer one is larger. */
+/**
+ * Decimals without leading zeros: the longer one is larger. One transaction can create two
+ * keys at one revision; all processes must see the same one of them first.
+ */
 function byCreateRevision(a: IKeyValue, b: IKeyValue): number {
   const [x, y] = [a.create_revision, b.create_revision];
-  return x.length - y.length || (x < y ? -1 : x > y ? 1 : 0);
+  return x.length - y.length || (x < y ? -1 : x > y ? 1 : a.key.compare(b.key));
 }

@@ -1,4 +1,4 @@
-import { BehaviorSubject, Observable } from 'rxjs';
+import { BehaviorSubject, Observable, queueScheduler, Subject, takeUntil } from 'rxjs';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { EtcdSession } from '../session/etcd-session.js';
@@ -40,6 +40,8 @@ export class ElectionService {
   private readonly elections = new Map<string, OwnElection>();
   private sequence = 0;
   private shuttingDown = false;
+  /** Emits when this process follows no election any more. */
+  private readonly over = new Subject<void>();
 
   constructor(
     private readonly deps: ElectionIdentity & {
@@ -61,14 +63,15 @@ export class ElectionService {
    */
   async join(election: string, { value, signal }: CandidacyOptions = {}): Promise<void> {
     const own = this.enter(election, signal);
-    if (own.joined) {
-      if (value !== undefined) await own.joined.proclaim(value);
-    } else {
-      own.joined = this.stand(election, own, value, false);
+    let { joined } = own;
+    if (!joined || joined.isEnding) {
+      own.joined = joined = this.stand(election, own, value, false);
+    } else if (value !== undefined) {
+      await joined.proclaim(value);
     }
-    const { joined } = own;
     const leave = () => void joined.leave('left');
     signal?.addEventListener('abort', leave, { once: true });
+    void joined.whenLeft().then(() => signal?.removeEventListener('abort', leave));
     try {
       await joined.stands;
     } catch (error) {
@@ -126,7 +129,7 @@ export class ElectionService {
 
   /**
    * Who leads, as it changes, the present leader or null first. Works without standing in
-   * the election. Errors only if etcd refuses to show it.
+   * the election. Errors only if etcd refuses to show it, and completes at the shutdown.
    */
   observe(election: string): Observable<Leadership | null> {
     assertElectionName(election);
@@ -134,6 +137,7 @@ export class ElectionService {
       const view = this.use(election);
       let last: Leadership | null | undefined;
       const tell = () => {
+        if (view.error) return subscriber.error(view.error);
         if (!view.synced) return;
         const leader = view.leader();
         if (last !== undefined && isSame(last, leader)) return;
@@ -141,12 +145,12 @@ export class ElectionService {
         subscriber.next(leader);
       };
       const unsubscribe = view.subscribe(tell);
-      view.ready().then(tell, (error: unknown) => subscriber.error(error));
+      tell();
       return () => {
         unsubscribe();
         this.release(election);
       };
-    });
+    }).pipe(takeUntil(this.over));
   }
 
   /** Who leads, as far as this process knows; null if nobody does or it does not follow the election. */
@@ -181,10 +185,10 @@ export class ElectionService {
     this.shuttingDown = true;
     const drain = (term: OwnTerm) => term.drained(drainTimeoutMs);
     await Promise.all(this.all().map((candidacy) => candidacy.leave('shutdown', drain)));
+    this.over.next();
     for (const own of this.elections.values()) {
       clearTimeout(own.linger);
-      own.view?.close();
-      own.view = null;
+      this.closeView(own);
       own.term$.complete();
     }
   }
@@ -215,11 +219,11 @@ export class ElectionService {
       view: this.use(election),
       nextSequence: () => this.sequence++,
       elected: (term) => {
-        own.term$.next(term);
         elected?.(term);
+        tell(() => own.term$.next(term));
       },
       ended: (term) => {
-        if (own.term$.value === term) own.term$.next(null);
+        tell(() => own.term$.value === term && own.term$.next(null));
       },
     };
     const candidacy = new Candidacy(ground, value ?? '', oneTerm);
@@ -253,20 +257,32 @@ export class ElectionService {
     clearTimeout(own.linger);
     own.uses += 1;
     const { client, watch, namespace } = this.deps;
+    // A refusal is final for its view, and not for those who ask later.
+    if (own.view?.error) this.closeView(own);
     return (own.view ??= new ElectionView(client, watch, namespace, election));
   }
 
   private release(election: string): void {
     const own = this.elections.get(election)!;
     own.uses -= 1;
-    if (own.uses > 0 || this.shuttingDown) return;
+    if (own.uses > 0) return;
+    if (this.shuttingDown) return this.closeView(own);
     // Whoever comes back soon finds the watch standing, and need not wait for a new one.
     own.linger = setTimeout(() => {
-      own.view?.close();
-      own.view = null;
+      this.closeView(own);
       if (!own.term$.observed) this.elections.delete(election);
     }, LINGER_MS);
   }
+
+  private closeView(own: OwnElection): void {
+    own.view?.close();
+    own.view = null;
+  }
+}
+
+/** In order and to everybody, even if one who is told a term ends it at once. */
+function tell(work: () => unknown): void {
+  queueScheduler.schedule(() => void work());
 }
 
 function isSame(a: Leadership | null, b: Leadership | null): boolean {

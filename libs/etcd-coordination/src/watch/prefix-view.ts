@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { IEvent, IKeyValue } from 'etcd3';
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
+import { ClientClosedError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { prefixRange, type KeyRange } from './key-range.js';
 import type { WatchHub } from './watch-hub.js';
@@ -20,9 +21,11 @@ export class PrefixView {
   readonly entries = new Map<string, IKeyValue>();
   /** The newest revision that the entries are known to reflect. */
   revision = 0n;
+  /** The newest revision that the entries have ever reflected; a restored database does not take it back. */
+  newest = 0n;
   /** Whether the first list is here. */
   synced = false;
-  /** Why etcd refuses to show the prefix, if it does. */
+  /** Why the prefix is not shown, and never will be: etcd refuses to, or the view was closed. */
   error: EtcdCoordinationError | null = null;
   private readonly logger = new Logger(PrefixView.name);
   private readonly range: KeyRange;
@@ -30,6 +33,8 @@ export class PrefixView {
   /** Events that came while the list was on its way. */
   private pending: IEvent[] | null = null;
   private watch: { cancel(): void } | null = null;
+  /** Where etcd was when the watch began to stand. */
+  private since = 0n;
   /** Tells a list whose watch was replaced meanwhile that it is void. */
   private round = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -50,11 +55,14 @@ export class PrefixView {
     return () => this.listeners.delete(listener);
   }
 
+  /** Ends the view. Whoever still listens is told, once. */
   close(): void {
+    if (this.closed) return;
     this.closed = true;
     this.round += 1;
     this.watch?.cancel();
     clearTimeout(this.timer);
+    this.end(new ClientClosedError(this.client.options.connection));
     this.listeners.clear();
   }
 
@@ -65,8 +73,12 @@ export class PrefixView {
     const round = ++this.round;
     this.watch = this.hub.watch(this.range, null, {
       standing: (revision, resumed) => {
-        if (!resumed) void this.list(round, 1);
-        else if (revision < this.revision) void this.checkForRestore(round);
+        if (!resumed) {
+          this.since = revision;
+          void this.list(round, 1);
+        } else if (!this.pending && revision < this.revision) {
+          void this.checkForRestore(round);
+        }
       },
       events: (events) => {
         if (this.pending) this.pending.push(...events);
@@ -76,10 +88,7 @@ export class PrefixView {
         this.logger.debug(`Events under ${this.prefix} were compacted away; listing it anew.`);
         this.begin();
       },
-      refused: (error) => {
-        this.error = error;
-        this.notify();
-      },
+      refused: (error) => this.end(error),
     });
   }
 
@@ -88,17 +97,20 @@ export class PrefixView {
       const { key, rangeEnd } = this.range;
       const { kvs, header } = await this.client.range({ key, range_end: rangeEnd! });
       if (round !== this.round) return;
+      const revision = BigInt(header.revision);
+      // Restored from a backup between the two: the watch waits for a revision to come.
+      if (revision < this.since) return this.begin();
       this.entries.clear();
       for (const kv of kvs) this.entries.set(kv.key.toString(), kv);
-      this.revision = BigInt(header.revision);
+      this.reached(revision);
       this.synced = true;
-      this.error = null;
       const missed = this.pending!.filter((e) => BigInt(e.kv.mod_revision) > this.revision);
       this.pending = null;
       this.update(missed);
       this.notify();
     } catch (error) {
-      if (round !== this.round || this.closed) return;
+      if (round !== this.round) return;
+      if (error instanceof ClientClosedError) return this.end(error);
       if (attempt === 1) {
         this.logger.warn(
           `${this.prefix} cannot be listed yet, it is tried again: ${String(error)}`,
@@ -124,8 +136,8 @@ export class PrefixView {
         `etcd went back from revision ${this.revision} to ${header.revision}, as after a restore; listing ${this.prefix} anew.`,
       );
       this.begin();
-    } catch {
-      if (round !== this.round) return;
+    } catch (error) {
+      if (round !== this.round || error instanceof ClientClosedError) return;
       this.timer = setTimeout(() => void this.checkForRestore(round), RELIST.maxDelayMs);
     }
   }
@@ -140,8 +152,18 @@ export class PrefixView {
       const key = kv.key.toString();
       if (type === 'Delete') this.entries.delete(key);
       else this.entries.set(key, kv);
-      this.revision = BigInt(kv.mod_revision);
+      this.reached(BigInt(kv.mod_revision));
     }
+  }
+
+  private reached(revision: bigint): void {
+    this.revision = revision;
+    if (revision > this.newest) this.newest = revision;
+  }
+
+  private end(error: EtcdCoordinationError): void {
+    this.error ??= error;
+    this.notify();
   }
 
   private notify(): void {

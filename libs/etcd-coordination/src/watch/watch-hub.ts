@@ -3,7 +3,7 @@ import type { IWatchRequest, IWatchResponse } from 'etcd3';
 import type { DuplexStream } from '../client/duplex-stream.js';
 import type { Endpoint } from '../client/endpoint.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { EtcdPermissionDeniedError, EtcdRequestError } from '../client/etcd.errors.js';
+import { ClientClosedError, EtcdPermissionDeniedError, EtcdRequestError } from '../client/etcd.errors.js';
 import { isStaleToken, type GrpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 import type { KeyRange } from './key-range.js';
@@ -50,6 +50,10 @@ export class WatchHub {
     handlers: RangeWatchHandlers,
   ): { cancel(): void } {
     const watch = new RangeWatch(range, startRevision, handlers);
+    if (this.closed) {
+      handlers.refused(new ClientClosedError(this.client.options.connection));
+      return { cancel: () => undefined };
+    }
     this.watches.add(watch);
     if (this.stream) this.create(this.stream, watch);
     else this.connect();

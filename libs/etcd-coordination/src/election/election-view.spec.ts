@@ -1,0 +1,121 @@
+import type { IEvent, IKeyValue } from 'etcd3';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { EtcdClient } from '../client/etcd-client.js';
+import type { RangeWatchHandlers } from '../watch/range-watch.js';
+import type { WatchHub } from '../watch/watch-hub.js';
+import { encodeRecord } from './candidate-record.js';
+import { ElectionView } from './election-view.js';
+
+describe('the view of an election', () => {
+  let view: ElectionView;
+  let watch: RangeWatchHandlers;
+  let listed: { revision: number; kvs: IKeyValue[] };
+  let changes: number;
+
+  beforeEach(() => {
+    listed = { revision: 10, kvs: [] };
+    const hub = {
+      watch: (_range: unknown, _start: unknown, handlers: RangeWatchHandlers) => {
+        watch = handlers;
+        return { cancel: () => undefined };
+      },
+    };
+    const client = {
+      options: { connection: 'test' },
+      range: async () => ({ kvs: listed.kvs, header: { revision: `${listed.revision}` } }),
+    };
+    view = new ElectionView(client as unknown as EtcdClient, hub as unknown as WatchHub, 'ns', 'e');
+    changes = 0;
+    view.subscribe(() => (changes += 1));
+  });
+
+  /** Lists, and is told everything after that by the watch. */
+  async function sync(revision: number, ...kvs: IKeyValue[]): Promise<void> {
+    listed = { revision, kvs };
+    watch.standing(BigInt(revision), false);
+    await view.ready();
+  }
+
+  it('names the one that came first, when two candidates come in one response', async () => {
+    await sync(10);
+    watch.events([put('f', 12, 'second'), put('1', 13, 'third')]);
+    watch.events([put('9', 14, 'fourth')]);
+    expect(view.leader()).toMatchObject({ leaderId: 'second', epoch: 12n });
+    expect(view.candidates().map((c) => c.candidateId)).toEqual(['second', 'third', 'fourth']);
+    expect(changes).toBe(3);
+  });
+
+  it('orders revisions as numbers', async () => {
+    await sync(1000, key('a', 1000, 'later'), key('b', 999, 'earlier'));
+    expect(view.leader()).toMatchObject({ leaderId: 'earlier' });
+  });
+
+  it('lets one of two lead that came in one transaction', async () => {
+    await sync(12, key('b', 12, 'b'), key('a', 12, 'a'));
+    expect(view.standing(path('a'), 12n)).toBe('first');
+    expect(view.standing(path('b'), 12n)).toBe('waiting');
+    expect(view.leader()).toMatchObject({ leaderId: 'a' });
+  });
+
+  it('does not call a key gone that it has not come to yet', async () => {
+    expect(view.standing(path('a'), 11n)).toBe('unknown');
+    await sync(10);
+    expect(view.standing(path('a'), 11n)).toBe('unknown');
+    watch.events([put('a', 11, 'a')]);
+    expect(view.standing(path('a'), 11n)).toBe('first');
+    watch.events([remove('a', 12)]);
+    expect(view.standing(path('a'), 11n)).toBe('gone');
+  });
+
+  it('calls a key gone that was put anew at another revision', async () => {
+    await sync(11, key('a', 11, 'a'));
+    watch.events([remove('a', 12), put('a', 13, 'somebody else')]);
+    expect(view.standing(path('a'), 11n)).toBe('gone');
+  });
+
+  it('calls a key gone that a restored database does not have, though it is behind', async () => {
+    await sync(20, key('a', 20, 'a'));
+    expect(view.standing(path('a'), 20n)).toBe('first');
+    listed = { revision: 15, kvs: [] };
+    watch.standing(15n, true);
+    await expect.poll(() => changes).toBe(1);
+    // It lists anew once the watch stands.
+    watch.standing(15n, false);
+    await expect.poll(() => view.standing(path('a'), 20n)).toBe('gone');
+    expect(view.leader()).toBeNull();
+  });
+
+  it('tells those who still wait for it that it was closed', async () => {
+    const ready = view.ready();
+    view.close();
+    await expect(ready).rejects.toMatchObject({ code: 'CLIENT_CLOSED' });
+  });
+
+  it('counts a key that an operator put as an unknown candidate', async () => {
+    await sync(11, { ...key('x', 11, ''), value: Buffer.from('not a record') });
+    expect(view.leader()).toMatchObject({ leaderId: '', value: '' });
+  });
+});
+
+function path(name: string): string {
+  return `ns/election/e/${name}`;
+}
+
+function key(name: string, revision: number, id: string): IKeyValue {
+  return {
+    key: Buffer.from(path(name)),
+    value: encodeRecord({ id, value: '', mark: '' }),
+    create_revision: `${revision}`,
+    mod_revision: `${revision}`,
+    version: '1',
+    lease: '0',
+  };
+}
+
+function put(name: string, revision: number, id: string): IEvent {
+  return { type: 'Put', kv: key(name, revision, id) } as unknown as IEvent;
+}
+
+function remove(name: string, revision: number): IEvent {
+  return { type: 'Delete', kv: key(name, revision, '') } as unknown as IEvent;
+}
