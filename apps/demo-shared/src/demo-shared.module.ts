@@ -31,7 +31,7 @@ export class DemoSharedModule {
           namespace: keys.coordination,
           instanceId: settings.instanceId,
           session: { ttlSeconds: settings.ttlSeconds },
-          service: { name: settings.service },
+          service: { name: settings.service, address: settings.address },
         }),
         ScheduleModule.forRoot(),
         TerminusModule.forRoot({ logger: false }),

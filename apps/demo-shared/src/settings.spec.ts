@@ -7,6 +7,7 @@ describe('readSettings', () => {
       service: 'demo-orders',
       host: '127.0.0.1',
       port: 3001,
+      address: 'http://127.0.0.1:3001',
       endpoints: ['127.0.0.1:2379'],
       prefix: 'demo',
       ttlSeconds: 10,

@@ -10,6 +10,8 @@ export interface DemoSettings {
   readonly host: string;
   /** `PORT`. */
   readonly port: number;
+  /** `ADDRESS`: where the others reach this process, default `http://<HOST>:<PORT>`. */
+  readonly address: string;
   /** `ETCD_ENDPOINTS`, separated by commas, default 127.0.0.1:2379. */
   readonly endpoints: readonly string[];
   /** `DEMO_PREFIX`: everything that the demo keeps in etcd lies under it. Default `demo`. */
@@ -37,11 +39,14 @@ export function readSettings(
   if (!PREFIX_PATTERN.test(prefix)) {
     throw new Error(`DEMO_PREFIX is "${prefix}": use letters, digits, ".", "_" and "-" only.`);
   }
+  const host = env.HOST || '127.0.0.1';
+  const port = wholeNumber('PORT', env.PORT, defaultPort, 0, 65_535);
   return {
     service,
     instanceId: env.INSTANCE_ID || `${service}-${hostname()}-${process.pid}`,
-    host: env.HOST || '127.0.0.1',
-    port: wholeNumber('PORT', env.PORT, defaultPort, 0, 65_535),
+    host,
+    port,
+    address: env.ADDRESS || `http://${host}:${port}`,
     endpoints: (env.ETCD_ENDPOINTS || '127.0.0.1:2379')
       .split(',')
       .map((endpoint) => endpoint.trim())

@@ -38,8 +38,8 @@ export async function freezeAct(scene: Scene): Promise<void> {
     took <= withinMs && leaderId !== actor.name,
   );
   await confirmed(scene, seen);
-  const [order] = await desk.settled([id], PATIENCE_MS, actor);
-  narrator.happens(`${order?.settledBy} has settled ${id} under epoch ${order?.epoch}.`);
+  const [settled] = await desk.settled([id], PATIENCE_MS, actor);
+  narrator.happens(`${settled?.settledBy} has settled ${id} under epoch ${settled?.epoch}.`);
   const report = await waking;
   narrator.happens(`${actor.name} wakes up after ${duration(report.frozenMs)}.`);
   narrator.expect('its first statement finds the signal of its term aborted, and the term invalid');
@@ -50,6 +50,7 @@ export async function freezeAct(scene: Scene): Promise<void> {
   narrator.expect(
     `etcd refuses its late write of ${id}, and says that epoch ${report.epoch} is over`,
   );
+  const [order] = await desk.settled([id], PATIENCE_MS, actor);
   narrator.seen(
     `${report.lateOrder}, and ${id} is ${order?.status} by epoch ${order?.epoch}`,
     report.lateOrder === 'stale-epoch' &&
