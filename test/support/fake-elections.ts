@@ -66,6 +66,12 @@ export class FakeElections {
     this.subject(election).next(null);
   }
 
+  /** No more is heard of the election's terms. */
+  fallSilent(election: string, error?: Error): void {
+    if (error) this.subject(election).error(error);
+    else this.subject(election).complete();
+  }
+
   /** Another instance leads. */
   ledBy(election: string, leaderId: string, value = ''): void {
     this.leaders.set(election, { election, leaderId, value, epoch: 7n });

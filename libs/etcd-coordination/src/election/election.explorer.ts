@@ -52,7 +52,7 @@ export class ElectionExplorer {
     const seen = new Set<InstanceWrapper>();
     for (const { controllers, providers, injectables } of this.modules.values()) {
       const wrappers = [...controllers.values(), ...providers.values(), ...injectables.values()];
-      for (const wrapper of wrappers as InstanceWrapper[]) {
+      for (const wrapper of wrappers) {
         // An alias is another name for a provider that is found by its own.
         if (wrapper.isAlias || seen.has(wrapper)) continue;
         seen.add(wrapper);
@@ -103,10 +103,10 @@ function ungatedOf({ type, wrapper }: Found): readonly UngatedInstance[] {
 }
 
 function classOf(wrapper: InstanceWrapper): Found['type'] | null {
-  if (wrapper.metatype && !wrapper.isFactory) return wrapper.metatype as Found['type'];
+  if (wrapper.metatype && !wrapper.isFactory) return wrapper.metatype;
   const instance: unknown = wrapper.instance;
   if (!isObject(instance) || typeof instance.constructor !== 'function') return null;
-  return instance.constructor as unknown as Found['type'];
+  return instance.constructor;
 }
 
 function handlesMessages(prototype: object): boolean {

@@ -9,7 +9,6 @@ import { ElectionService } from '../election/election.service.js';
 import { Leader } from '../election/leader.decorator.js';
 import { EmbeddedEtcd } from '../embedded/index.js';
 import { EtcdSession } from '../session/etcd-session.js';
-import { WatchHub } from '../watch/watch-hub.js';
 import type { CoordinationOptions, CoordinationOptionsFactory } from './coordination-options.js';
 import { DuplicateConnectionError, OptionsFactoryError } from './coordination.errors.js';
 import {

@@ -121,6 +121,26 @@ describe('@OnElected and @OnRevoked', () => {
     expect(events).toHaveLength(2);
   });
 
+  it.each([undefined, new Error('broken')])(
+    'take the end of the stream of terms for the end of the term: %s',
+    async (failure) => {
+      const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      const elections = new FakeElections();
+      await boot(elections, { providers: [Reconciler] });
+      const term = elections.win('jobs');
+      await turn();
+
+      term.end('session-lost');
+      elections.fallSilent('jobs', failure);
+      await turn();
+
+      expect(events.at(-1)).toBe(`stop ${term.epoch}: session-lost`);
+      expect(error.mock.calls).toEqual(
+        failure ? [['Reconciler can no longer be told of its terms.', failure]] : [],
+      );
+    },
+  );
+
   it('let a method run for as long as its term, and are revoked meanwhile', async () => {
     const elections = new FakeElections();
     @Injectable()
