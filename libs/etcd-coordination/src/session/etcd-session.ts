@@ -32,6 +32,7 @@ export class EtcdSession {
   private readonly waiters = new Set<Waiter>();
   private current: SessionLease | null = null;
   private keeper: LeaseKeeper | null = null;
+  private starting: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
   private cancelRetry: () => void = () => undefined;
   /** Leases that may still stand in etcd though this process has given them up. */
@@ -57,16 +58,11 @@ export class EtcdSession {
   /**
    * Takes the first lease. From then on the session looks after itself.
    *
-   * @throws an EtcdCoordinationError if etcd grants none; the session is closed then
+   * @throws an EtcdCoordinationError if etcd grants none, or ClientClosedError if it is
+   *   closed meanwhile; the session is closed then
    */
-  async start(): Promise<void> {
-    if (!this.move('started')) return;
-    try {
-      await this.acquire();
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
+  start(): Promise<void> {
+    return (this.starting ??= this.begin());
   }
 
   /**
@@ -76,7 +72,7 @@ export class EtcdSession {
    */
   ready(signal?: AbortSignal): Promise<SessionLease> {
     if (this.lease) return Promise.resolve(this.lease);
-    if (this.closing) return Promise.reject(new ClientClosedError(this.client.options.connection));
+    if (this.closing) return Promise.reject(this.closedError());
     return new Promise((resolve, reject) => {
       const abort = () => {
         this.waiters.delete(waiter);
@@ -105,20 +101,28 @@ export class EtcdSession {
     return (this.closing ??= this.shutDown());
   }
 
+  private async begin(): Promise<void> {
+    try {
+      if (!this.move('started')) throw this.closedError();
+      await this.acquire();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
   private async shutDown(): Promise<void> {
     const lease = this.lease;
     this.move('close-asked');
     this.cancelRetry();
     this.keeper?.stop();
     lease?.end('closed');
-    const closed = new ClientClosedError(this.client.options.connection);
-    for (const waiter of this.waiters) waiter.reject(closed);
+    for (const waiter of this.waiters) waiter.reject(this.closedError());
     this.waiters.clear();
     if (lease) this.stale.add(lease.id);
-    const ttl = Math.round((lease?.ttlMs ?? 0) / 1000);
     await this.revokeStale((id, error) =>
       this.logger.warn(
-        `The lease ${hex(id)} could not be revoked; its keys stay for up to ${ttl} s: ${String(error)}`,
+        `The lease ${hex(id)} could not be revoked; its keys stay until it runs out: ${String(error)}`,
       ),
     );
     this.move('ended');
@@ -130,7 +134,7 @@ export class EtcdSession {
     const sentAt = this.clock.now();
     this.stale.add(id);
     const ttlSeconds = await this.grant(id);
-    if (this.closing) return;
+    if (this.closing) throw this.closedError();
     const lease = new SessionLease(id, ttlSeconds * 1000, sentAt, this.clock, (reason) =>
       this.lost(lease, reason),
     );
@@ -212,6 +216,10 @@ export class EtcdSession {
       }
     });
     await Promise.all(revoked);
+  }
+
+  private closedError(): ClientClosedError {
+    return new ClientClosedError(this.client.options.connection);
   }
 
   private move(event: SessionEvent): boolean {
