@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { inspect } from 'node:util';
 
 export interface WaitOptions {
   /** How long to go on asking, in milliseconds. Default 10,000. */
@@ -52,10 +53,10 @@ export async function within<T>(promise: Promise<T>, options: WaitOptions): Prom
 function notYet(what: WaitOptions['what'], waitedMs: number, last: unknown, error: unknown): Error {
   const name = typeof what === 'function' ? what() : what;
   const saw = error
-    ? `; the last look failed: ${error instanceof Error ? error.message : String(error)}`
+    ? `; the last look failed: ${error instanceof Error ? error.message : inspect(error)}`
     : last === undefined
       ? ''
-      : `; last seen: ${String(last)}`;
+      : `; last seen: ${inspect(last)}`;
   return new Error(`Waited ${Math.round(waitedMs)} ms in vain for ${name}${saw}.`, {
     cause: error,
   });

@@ -1,0 +1,34 @@
+import {
+  reasonsByLine,
+  RESOLVED_ENV,
+  resolveEtcdBinaries,
+  wantedEtcdLines,
+} from './support/etcd-binaries.js';
+import { KNOWN_LINES } from './support/etcd-fetch/etcd-line.js';
+
+/** What the summary reporter tells at the end of the run. */
+const OUTCOME_ENV = 'ETCD_TEST_OUTCOME';
+
+/** Looks for the real servers once, before any worker starts, and downloads those that are missing. */
+export default async function setup(): Promise<void> {
+  if (process.env[RESOLVED_ENV]) return;
+  const binaries = await resolveEtcdBinaries();
+  process.env[RESOLVED_ENV] = JSON.stringify(binaries);
+
+  const available = Object.keys(binaries);
+  const wanted = new Set(await wantedEtcdLines());
+  const missing = KNOWN_LINES.filter(({ name }) => !available.includes(name)).map(({ name }) => ({
+    line: name,
+    reasons: wanted.has(name)
+      ? (reasonsByLine.get(name) ?? ['it was not found'])
+      : ['ETCD_BIN or ETCD_LINES asks for others'],
+  }));
+  process.env[OUTCOME_ENV] = JSON.stringify({ available, missing });
+
+  const list = Object.entries(binaries).map(([line, path]) => `  ${line}: ${path}`);
+  process.stdout.write(
+    list.length > 0
+      ? `Real etcd servers:\n${list.join('\n')}\n`
+      : 'No real etcd server can be had: the embedded one stands in.\n',
+  );
+}
