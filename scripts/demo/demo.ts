@@ -65,7 +65,7 @@ export class Demo {
       narrator.happens(`${actor.name} has ended; another one takes its place.`);
       void this.replace(stage, actor);
     });
-    this.etcd?.exited.then(() => {
+    void this.etcd?.exited.then(() => {
       if (!this.closed) narrator.happens('etcd has ended. The services go on looking for it.');
     });
   }

@@ -28,10 +28,21 @@ function interrupt(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
   // A second Ctrl-C does not wait; the processes notice by themselves that this one is gone.
   if (stopped) process.exit(code);
   stopped = true;
-  narrator.line('\nEnding all processes …');
+  narrator.close('\nEnding all processes …');
   void demo.close().finally(() => process.exit(code));
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+
+// A SIGTERM to npm ends npm and its shell, and comes no further: all that is seen of it here is
+// that the parent is another one.
+if (process.env.npm_lifecycle_event === 'demo') {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    if (!stopped) interrupt('SIGTERM');
+  }, 500);
+}
 
 try {
   await demo.play();
@@ -54,7 +65,7 @@ try {
   if (!stopped) {
     narrator.verdict(
       false,
-      `The story broke off: ${error instanceof Error ? error.message : error}`,
+      `The story broke off: ${error instanceof Error ? error.message : String(error)}`,
     );
     demo.showLogs();
     await demo.close();

@@ -4,12 +4,13 @@ const WIDTH = 92;
 export class Narrator {
   private readonly start = performance.now();
   private readonly colours: boolean;
+  private closed = false;
   private acts = 0;
   private checks = 0;
   private failures = 0;
 
   constructor(private readonly out: NodeJS.WriteStream = process.stdout) {
-    this.colours = out.isTTY === true && !process.env.NO_COLOR;
+    this.colours = out.isTTY && !process.env.NO_COLOR;
   }
 
   get failed(): number {
@@ -75,7 +76,13 @@ export class Narrator {
   }
 
   line(text: string): void {
-    this.out.write(`${text}\n`);
+    if (!this.closed) this.out.write(`${text}\n`);
+  }
+
+  /** Says a last word: what an interrupted act still finds is not part of the story. */
+  close(text: string): void {
+    this.line(text);
+    this.closed = true;
   }
 
   private entry(mark: string, text: string): void {

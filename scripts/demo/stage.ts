@@ -8,6 +8,8 @@ export type ServiceKind = 'orders' | 'inventory';
 export interface Actor {
   readonly name: string;
   readonly kind: ServiceKind;
+  /** Its place in lists, which the one that replaces it takes over together with the port. */
+  readonly place: number;
   readonly port: number;
   readonly client: ServiceClient;
   readonly child: Child;
@@ -32,9 +34,9 @@ export class Stage {
 
   constructor(private readonly options: StageOptions) {}
 
-  /** Those that run, in the order of their ports. */
+  /** Those that play a part: the processes of orders, then those of inventory, each in its place. */
   get actors(): Actor[] {
-    return [...this.cast.values()].sort((a, b) => a.port - b.port);
+    return [...this.cast.values()].sort((a, b) => a.place - b.place);
   }
 
   /** Every process that was ever started, for its log. */
@@ -61,7 +63,7 @@ export class Stage {
       for (let i = 0; i < EACH; i += 1) {
         const port = await freePort(FIRST_PORT[kind] + i, taken);
         taken.add(port);
-        starts.push(this.start(kind, port));
+        starts.push(this.start(kind, starts.length, port));
       }
     }
     await allOrFirstError(starts);
@@ -70,7 +72,7 @@ export class Stage {
   /** Takes a process that ended out of the cast, and starts another in its place. */
   replace(actor: Actor): Promise<Actor> {
     this.cast.delete(actor.name);
-    return this.start(actor.kind, actor.port);
+    return this.start(actor.kind, actor.place, actor.port);
   }
 
   /** Calls `listener` when a process that plays a part has ended, by whatever hand. */
@@ -91,7 +93,7 @@ export class Stage {
 
   private follow: (actor: Actor) => void = () => {};
 
-  private async start(kind: ServiceKind, port: number): Promise<Actor> {
+  private async start(kind: ServiceKind, place: number, port: number): Promise<Actor> {
     if (this.closing) throw new Error('The demo is ending.');
     this.numbers[kind] += 1;
     const name = `${kind}-${this.numbers[kind]}`;
@@ -110,7 +112,7 @@ export class Stage {
     this.children.add(child);
     await child.ready();
     const client = new ServiceClient(`http://127.0.0.1:${port}`);
-    const actor: Actor = { name, kind, port, client, child };
+    const actor: Actor = { name, kind, place, port, client, child };
     this.cast.set(name, actor);
     this.follow(actor);
     return actor;

@@ -18,7 +18,9 @@ export async function runService(
     // The word that process managers wait for, where there is one.
     process.send?.('ready');
   } catch (error) {
-    logger.error(`${service} could not start: ${error instanceof Error ? error.message : error}`);
+    logger.error(
+      `${service} could not start: ${error instanceof Error ? error.message : String(error)}`,
+    );
     process.exitCode = 1;
     process.exit();
   }
