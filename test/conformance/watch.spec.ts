@@ -163,7 +163,7 @@ describe.skipIf(LINES.length === 0)('watches, as etcd does them', () => {
     }));
 
   test('fragments of a response that is too large', () =>
-    rig.compare(async ({ api, tape }, base) => {
+    rig.compare(async ({ name, api, tape }, base) => {
       const watch = tape();
       for (const id of [1, 2])
         await watch.create({ ...ALL, prev_kv: true, fragment: id === 1, watch_id: id });
@@ -185,9 +185,11 @@ describe.skipIf(LINES.length === 0)('watches, as etcd does them', () => {
       expect(watch.responses.some(({ watch_id, fragment }) => watch_id === '2' && fragment)).toBe(
         false,
       );
-      expect(watch.responses.some(({ watch_id, fragment }) => watch_id === '3' && fragment)).toBe(
-        true,
+      // Etcd does not split what it has read before it could say that the watch is created.
+      const isSplit = watch.responses.some(
+        ({ watch_id, fragment }) => watch_id === '3' && fragment,
       );
+      if (name === 'embedded') expect(isSplit).toBe(true);
       return [allFacts(watch), live.map(({ events, fragment }) => [events.length, fragment])];
     }));
 
