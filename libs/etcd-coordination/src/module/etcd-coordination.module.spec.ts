@@ -1,4 +1,12 @@
-import { Inject, Injectable, Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Module,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
+import { MessagePattern, RpcException } from '@nestjs/microservices';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Etcd3 } from 'etcd3';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -189,6 +197,10 @@ describe('EtcdCoordinationModule.forRoot', () => {
 
       expect(app.get(EtcdClient).isClosed).toBe(true);
       expect(app.get(EtcdSession).state).toBe('closed');
+      await expect(app.get(ElectionService).campaign('x')).rejects.toMatchObject({
+        code: 'CANDIDACY_ENDED',
+        message: expect.stringContaining('shutting down') as string,
+      });
       // Nest may still be asked to close what never came up.
       await expect(app.close()).resolves.toBeUndefined();
     },
@@ -330,13 +342,40 @@ describe('standing in elections from the start', () => {
     }
   });
 
+  it('refuses messages with what their senders get to read, naming who leads', async () => {
+    @Controller()
+    class Messages {
+      @MessagePattern('sum')
+      @Leader('messages', { otherwise: 'throw' })
+      sum(): number {
+        return 1;
+      }
+    }
+    const here = (instanceId: string) => EtcdCoordinationModule.forRoot(options({ instanceId }));
+    const leader = await boot({ imports: [here('first')] });
+    const { epoch } = await leader.get(ElectionService).campaign('messages', { value: 'tcp://1' });
+    const app = await boot({ imports: [here('second')], controllers: [Messages] });
+
+    expect(() => app.get(Messages).sum()).toThrow(RpcException);
+    try {
+      app.get(Messages).sum();
+    } catch (error) {
+      expect((error as RpcException).getError()).toMatchObject({
+        code: 'NOT_LEADER',
+        instanceId: 'second',
+        leader: { leaderId: 'first', value: 'tcp://1', epoch: `${epoch}` },
+      });
+      expect(error).toMatchObject({ cause: { name: 'NotLeaderError' } });
+    }
+  });
+
   it('starts without, after a while, when etcd is away for a moment', async () => {
     let stand: () => void = () => undefined;
     const standing = new Promise<void>((resolve) => (stand = resolve));
     vi.spyOn(ElectionService.prototype, 'join').mockReturnValue(standing);
 
     const app = await boot({
-      imports: [EtcdCoordinationModule.forRoot(options({ timeouts: { registration: 50 } }))],
+      imports: [EtcdCoordinationModule.forRoot(options({ timeouts: { registration: 1000 } }))],
       providers: job('away'),
     });
     stand();
