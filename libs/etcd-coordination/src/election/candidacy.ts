@@ -117,9 +117,10 @@ export class Candidacy {
         this.phase = 'preparing';
         lease = await this.ground.session.ready(signal);
         await this.ground.view.ready(signal);
+        const { era } = this.ground.view;
         const entry = await this.enter(lease);
         failures = 0;
-        const led = await this.stand(lease, entry);
+        const led = await this.stand(lease, entry, era);
         if (led && this.oneTerm) break;
       } catch (error) {
         if (signal.aborted) break;
@@ -168,7 +169,7 @@ export class Candidacy {
   }
 
   /** Lasts for as long as the key does. Resolves with whether there was a term. */
-  private async stand(lease: SessionLease, entry: CandidateEntry): Promise<boolean> {
+  private async stand(lease: SessionLease, entry: CandidateEntry, era: number): Promise<boolean> {
     this.phase = 'waiting';
     const { view } = this.ground;
     let term: OwnTerm | undefined;
@@ -192,7 +193,7 @@ export class Candidacy {
         if (this.leaving.signal.aborted) return end(this.leaveReason);
         // Blind, it could neither win nor know that it lost; etcd will say so again on entering.
         if (view.error) return end('left');
-        const standing = view.standing(entry.key, entry.createRevision!);
+        const standing = view.standing(entry.key, entry.createRevision!, era);
         if (standing === 'gone') return end('key-deleted');
         if (standing !== 'first' || term) return;
         term = this.newTerm(lease, entry, async (why) => {
@@ -210,7 +211,9 @@ export class Candidacy {
       look();
     });
     if (term && reason === this.leaveReason) await this.beforeHandOver?.(term);
-    if (reason === 'session-lost' || reason === 'key-deleted') this.entry = null;
+    // A deleted key is asked to be deleted all the same: the view may have lost sight of it
+    // in a restored database, and left behind it would be waited for.
+    if (reason === 'session-lost') this.entry = null;
     await this.withdraw();
     handedOver();
     return term !== undefined;

@@ -52,37 +52,52 @@ describe('the view of an election', () => {
 
   it('lets one of two lead that came in one transaction', async () => {
     await sync(12, key('b', 12, 'b'), key('a', 12, 'a'));
-    expect(view.standing(path('a'), 12n)).toBe('first');
-    expect(view.standing(path('b'), 12n)).toBe('waiting');
+    expect(view.standing(path('a'), 12n, 0)).toBe('first');
+    expect(view.standing(path('b'), 12n, 0)).toBe('waiting');
     expect(view.leader()).toMatchObject({ leaderId: 'a' });
   });
 
   it('does not call a key gone that it has not come to yet', async () => {
-    expect(view.standing(path('a'), 11n)).toBe('unknown');
+    expect(view.standing(path('a'), 11n, 0)).toBe('unknown');
     await sync(10);
-    expect(view.standing(path('a'), 11n)).toBe('unknown');
+    expect(view.standing(path('a'), 11n, 0)).toBe('unknown');
     watch.events([put('a', 11, 'a')]);
-    expect(view.standing(path('a'), 11n)).toBe('first');
+    expect(view.standing(path('a'), 11n, 0)).toBe('first');
     watch.events([remove('a', 12)]);
-    expect(view.standing(path('a'), 11n)).toBe('gone');
+    expect(view.standing(path('a'), 11n, 0)).toBe('gone');
   });
 
   it('calls a key gone that was put anew at another revision', async () => {
     await sync(11, key('a', 11, 'a'));
     watch.events([remove('a', 12), put('a', 13, 'somebody else')]);
-    expect(view.standing(path('a'), 11n)).toBe('gone');
+    expect(view.standing(path('a'), 11n, 0)).toBe('gone');
   });
 
   it('calls a key gone that a restored database does not have, though it is behind', async () => {
     await sync(20, key('a', 20, 'a'));
-    expect(view.standing(path('a'), 20n)).toBe('first');
+    expect(view.standing(path('a'), 20n, 0)).toBe('first');
     listed = { revision: 15, kvs: [] };
     watch.standing(15n, true);
     await expect.poll(() => changes).toBe(1);
     // It lists anew once the watch stands.
     watch.standing(15n, false);
-    await expect.poll(() => view.standing(path('a'), 20n)).toBe('gone');
+    await expect.poll(() => view.standing(path('a'), 20n, 0)).toBe('gone');
     expect(view.leader()).toBeNull();
+    expect(view.era).toBe(1);
+    // The same candidate, come back: its revision is an older number, and yet to be told.
+    expect(view.standing(path('b'), 16n, 1)).toBe('unknown');
+    watch.events([put('b', 16, 'b')]);
+    expect(view.standing(path('b'), 16n, 1)).toBe('first');
+  });
+
+  it('keeps the place of a key that a restored database has', async () => {
+    await sync(20, key('a', 12, 'a'));
+    listed = { revision: 15, kvs: [key('a', 12, 'a')] };
+    watch.standing(15n, true);
+    await expect.poll(() => changes).toBe(1);
+    watch.standing(15n, false);
+    await expect.poll(() => view.era).toBe(1);
+    expect(view.standing(path('a'), 12n, 0)).toBe('first');
   });
 
   it('tells those who still wait for it that it was closed', async () => {

@@ -75,11 +75,20 @@ export class ElectionView {
     });
   }
 
-  standing(key: string, createRevision: bigint): Standing {
-    if (!this.view.synced || this.view.newest < createRevision) return 'unknown';
-    const own = this.view.entries.get(key);
-    if (own?.create_revision !== createRevision.toString()) return 'gone';
-    return this.candidateKeys()[0] === own ? 'first' : 'waiting';
+  /** Changes when etcd's database is restored from a backup: revisions begin anew then. */
+  get era(): number {
+    return this.view.era;
+  }
+
+  /** How the key stands that was created at a revision of that era. */
+  standing(key: string, createRevision: bigint, era: number): Standing {
+    const { synced, revision, entries } = this.view;
+    const own = entries.get(key);
+    if (own?.create_revision === createRevision.toString()) {
+      return this.candidateKeys()[0] === own ? 'first' : 'waiting';
+    }
+    const mayCome = !synced || (era === this.era && revision < createRevision);
+    return mayCome ? 'unknown' : 'gone';
   }
 
   /** Who leads, or null if nobody does or it is not known yet. */

@@ -21,8 +21,8 @@ export class PrefixView {
   readonly entries = new Map<string, IKeyValue>();
   /** The newest revision that the entries are known to reflect. */
   revision = 0n;
-  /** The newest revision that the entries have ever reflected; a restored database does not take it back. */
-  newest = 0n;
+  /** How often the database was seen to have gone back: revisions of different eras do not compare. */
+  era = 0;
   /** Whether the first list is here. */
   synced = false;
   /** Why the prefix is not shown, and never will be: etcd refuses to, or the view was closed. */
@@ -102,7 +102,8 @@ export class PrefixView {
       if (revision < this.since) return this.begin();
       this.entries.clear();
       for (const kv of kvs) this.entries.set(kv.key.toString(), kv);
-      this.reached(revision);
+      if (revision < this.revision) this.era += 1;
+      this.revision = revision;
       this.synced = true;
       const missed = this.pending!.filter((e) => BigInt(e.kv.mod_revision) > this.revision);
       this.pending = null;
@@ -152,13 +153,8 @@ export class PrefixView {
       const key = kv.key.toString();
       if (type === 'Delete') this.entries.delete(key);
       else this.entries.set(key, kv);
-      this.reached(BigInt(kv.mod_revision));
+      this.revision = BigInt(kv.mod_revision);
     }
-  }
-
-  private reached(revision: bigint): void {
-    this.revision = revision;
-    if (revision > this.newest) this.newest = revision;
   }
 
   private end(error: EtcdCoordinationError): void {

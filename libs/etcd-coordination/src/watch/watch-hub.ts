@@ -3,7 +3,11 @@ import type { IWatchRequest, IWatchResponse } from 'etcd3';
 import type { DuplexStream } from '../client/duplex-stream.js';
 import type { Endpoint } from '../client/endpoint.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { ClientClosedError, EtcdPermissionDeniedError, EtcdRequestError } from '../client/etcd.errors.js';
+import {
+  ClientClosedError,
+  EtcdPermissionDeniedError,
+  EtcdRequestError,
+} from '../client/etcd.errors.js';
 import { isStaleToken, type GrpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 import type { KeyRange } from './key-range.js';

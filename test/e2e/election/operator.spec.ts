@@ -1,0 +1,105 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deleteKey, keysUnder, revokeLease } from '../../support/etcd-admin.js';
+import { rawEtcd } from '../../support/raw-etcd.js';
+import { waitFor } from '../../support/wait-for.js';
+import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
+import { Instance, prefixOf, queueOf, TermLog } from './instance.js';
+
+const servers = await serversUnderTest();
+
+describe.each(servers)('an operator of $name', ({ start }) => {
+  let server: ServerUnderTest;
+  let instances: Instance[];
+  let logs: TermLog[];
+  let round = 0;
+  let election: string;
+
+  beforeAll(async () => {
+    server = await start();
+    instances = await Promise.all(['a', 'b', 'c'].map((id) => Instance.start(id, server.endpoint)));
+  });
+  /** All three stand, in their order. */
+  beforeEach(async () => {
+    election = `operator-${(round += 1)}`;
+    logs = instances.map((instance) => new TermLog(instance, election));
+    for (const { elections } of instances) await elections.join(election);
+    await waitFor(() => logs[0]!.standing, { what: 'a to lead' });
+  });
+  afterEach(async () => {
+    const epochs = logs.flatMap((log) => log.epochs);
+    expect(new Set(epochs).size).toBe(epochs.length);
+    expect(logs.filter((log) => log.standing).length).toBeLessThanOrEqual(1);
+    await Promise.all(instances.map(({ elections }) => elections.leave(election)));
+    expect(await queueOf(server.endpoint, election)).toEqual([]);
+  });
+  afterAll(async () => {
+    await Promise.all((instances ?? []).map((instance) => instance.close()));
+    await server?.stop();
+  });
+
+  const keyOf = async (place: number) =>
+    (await keysUnder(server.endpoint, prefixOf(election)))[place]!.key;
+
+  const queued = (order: string) =>
+    waitFor(async () => (await queueOf(server.endpoint, election)).join() === order, {
+      what: `the queue to be ${order}`,
+    });
+
+  it('who deletes the key of one that waits sends it to the end of the queue', async () => {
+    await deleteKey(server.endpoint, await keyOf(1));
+    await queued('a,c,b');
+    expect(logs.map((log) => log.terms.length)).toEqual([1, 0, 0]);
+    expect(logs[0]!.standing).toBeDefined();
+  });
+
+  it("who deletes the leader's key ends its term: the next one leads, and it queues up again", async () => {
+    const { epoch, signal } = logs[0]!.standing!;
+    await deleteKey(server.endpoint, await keyOf(0));
+    const next = await waitFor(() => logs[1]!.standing, { what: 'b to lead' });
+    await waitFor(() => signal.aborted, { what: "a's term to end" });
+    expect(signal.reason).toMatchObject({ reason: 'key-deleted' });
+    expect(next.epoch).toBeGreaterThan(epoch);
+    await queued('b,c,a');
+  });
+
+  it('who deletes every key leaves one leader of three candidates in the end', async () => {
+    const { epoch, signal } = logs[0]!.standing!;
+    using etcd = rawEtcd(server.endpoint);
+    await etcd.client.delete().prefix(prefixOf(election));
+    await waitFor(() => signal.aborted, { what: "a's term to end" });
+    await waitFor(async () => (await queueOf(server.endpoint, election)).length === 3, {
+      what: 'all three to be back',
+    });
+    const [first] = await keysUnder(server.endpoint, prefixOf(election));
+    const standing = () => logs.map((log) => log.standing).filter(Boolean);
+    await waitFor(() => standing().length === 1, { what: 'one leader' });
+    expect(standing()[0]!.fence.key).toBe(first!.key);
+    expect(standing()[0]!.epoch).toBeGreaterThan(epoch);
+  });
+
+  it("who revokes the leader's lease ends its session and its term, and it comes back on another", async () => {
+    const [a] = instances;
+    const { signal } = logs[0]!.standing!;
+    const lease = a!.session.lease!;
+    await revokeLease(server.endpoint, lease.id);
+    await waitFor(() => logs[1]!.standing, { what: 'b to lead' });
+    await waitFor(() => signal.aborted, { what: "a's term to end" });
+    await queued('b,c,a');
+    expect(a!.session.lease!.id).not.toBe(lease.id);
+  });
+
+  it('who puts a key by hand is waited for like any candidate, and harms nobody', async () => {
+    using etcd = rawEtcd(server.endpoint);
+    const key = `${prefixOf(election)}by-hand`;
+    await etcd.client.put(key).value('not a record');
+    for (const { elections } of instances) await elections.leave(election);
+    await instances[0]!.elections.join(election);
+    expect(logs[0]!.standing).toBeUndefined();
+    expect(await instances[1]!.elections.candidates(election)).toMatchObject([
+      { candidateId: '' },
+      { candidateId: 'a' },
+    ]);
+    await etcd.client.delete().key(key);
+    await waitFor(() => logs[0]!.standing, { what: 'a to lead' });
+  });
+});
