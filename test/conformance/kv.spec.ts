@@ -64,7 +64,7 @@ describe.skipIf(LINES.length === 0)('KV, as etcd does it', () => {
         ].map(
           ([key, end]) =>
             () =>
-              range(api, key!, end!),
+              range(api, key!, end),
         ),
       );
     }));

@@ -133,7 +133,12 @@ describe.skipIf(LINES.length === 0)('watches, as etcd does them', () => {
       const watch = tape();
       await put(api, 'a', '1');
       await remove(api, 'a');
+      // Of one key written twice in that revision, only what came of it is left.
+      await txn(api, { success: [op.txn([op.put('b')]), op.put('c'), op.txn([op.remove('b')])] });
       await compact(api, base + 2);
+      await watch.create({ ...ALL, start_revision: base + 2, prev_kv: true });
+      await watch.untilAtLeast(counts(['0', 5]));
+      await compact(api, base + 3);
       await watch.create({ ...ALL, start_revision: base + 2, prev_kv: true });
       await watch.untilAtLeast(counts(['0', 2]));
       return allFacts(watch);

@@ -5,7 +5,7 @@ import { unary } from '../grpc/unary.js';
 export interface MemberInfo {
   readonly identity: Identity;
   /** Where clients reach it; null to answer each with the address that it used. */
-  clientUrl(): string | null;
+  readonly clientUrl: () => string | null;
 }
 
 /** The one call of etcd's Cluster service that a cluster of one can answer. */
