@@ -4,7 +4,10 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const source = (path: string) =>
   fileURLToPath(new URL(`./libs/etcd-coordination/src/${path}`, import.meta.url));
 
-/** Suites that run one by one, after all the others: `x.alone.spec.ts`. */
+/** Suites with servers, clusters and processes. */
+const END_TO_END = ['test/e2e/**/*.spec.ts'];
+
+/** Suites that run one by one, after all the others. */
 const ALONE = ['{libs,apps,test}/**/*.alone.spec.ts'];
 
 export default defineConfig({
@@ -28,21 +31,27 @@ export default defineConfig({
         test: {
           name: 'suites',
           include: ['libs/**/*.spec.ts', 'apps/**/*.spec.ts', 'test/**/*.spec.ts'],
-          exclude: [...configDefaults.exclude, ...ALONE],
-          // Each worker may run etcd servers and processes of its own besides.
+          exclude: [...configDefaults.exclude, ...END_TO_END, ...ALONE],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
       },
       {
+        // After the compilers of the package's suite are done with the cores.
         extends: true,
         test: {
-          name: 'alone',
-          include: ALONE,
-          // Their promises are about time: nothing else may compete for the cores.
-          maxWorkers: 1,
+          name: 'e2e',
+          include: END_TO_END,
+          exclude: [...configDefaults.exclude, ...ALONE],
+          // Each worker runs etcd servers and processes of its own besides.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        // Their promises are about time: nothing else may compete for the cores.
+        extends: true,
+        test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
