@@ -65,3 +65,10 @@ export class Authenticator {
     });
   }
 }
+
+/** The same metadata for a call or stream that is to fail where there is no leader. */
+export function requiringLeader(metadata: Metadata): Metadata {
+  const marked = metadata.clone();
+  marked.set('hasleader', 'true');
+  return marked;
+}

@@ -1,4 +1,5 @@
 import type { CallTimeouts } from './client-options.js';
+import { isLeaseNotFound, type GrpcFailure } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
 
 /** What a call may cost in time, and whether it may be repeated. */
@@ -6,13 +7,16 @@ export interface CallPolicy {
   readonly timeout: keyof CallTimeouts;
   /** A call that leaves the same state behind however often it is applied. */
   readonly repeatable: boolean;
+  /** Whether a refusal says that what the call asks for is so already. */
+  readonly isDone?: (refusal: GrpcFailure) => boolean;
 }
 
 const READ: CallPolicy = { timeout: 'read', repeatable: true };
 const WRITE: CallPolicy = { timeout: 'write', repeatable: false };
-/** A lease is asked for under an id of our choice, so a second request cannot take a second one. */
+/** Repeatable only for a caller that chose the lease's id and so cannot take two; that one says so. */
 const GRANT: CallPolicy = { timeout: 'registration', repeatable: false };
-const REVOKE: CallPolicy = { timeout: 'write', repeatable: true };
+/** A lease that is gone is what was asked for, all the more when an answer was lost before. */
+const REVOKE: CallPolicy = { timeout: 'write', repeatable: true, isDone: isLeaseNotFound };
 
 const POLICIES: Partial<Record<ServiceName, Record<string, CallPolicy>>> = {
   KV: { range: READ },

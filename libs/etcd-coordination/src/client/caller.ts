@@ -7,7 +7,7 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
-import type { Authenticator } from './authenticator.js';
+import { requiringLeader, type Authenticator } from './authenticator.js';
 import { callPolicy } from './call-policy.js';
 import type { ClientOptions } from './client-options.js';
 import type { Endpoint } from './endpoint.js';
@@ -40,10 +40,14 @@ export interface CallSettings {
   readonly endpoint?: Endpoint;
   /** The caller has made sure that applying the call twice does no harm. */
   readonly repeatable?: boolean;
+  /** Fail at once at a member that knows of no leader. */
+  readonly requireLeader?: boolean;
 }
 
 /** Below this an attempt is not worth its while. */
 const SHORTEST_ATTEMPT_MS = 20;
+/** How often a call that is refused for its token asks for another one. */
+const TOKEN_RENEWALS = 3;
 
 /**
  * Makes single calls: each within the deadline of its class, repeated with back-off at
@@ -79,39 +83,41 @@ export class Caller {
     const end = performance.now() + timeoutMs;
     const tried = new Set<Endpoint>();
     let maybeApplied = false;
-    let freshToken = false;
+    let renewals = 0;
 
     for (let attempt = 1; ; attempt++) {
       const endpoint = settings.endpoint ?? this.endpoints.pick(tried);
       // A frozen member may take its share of the time, not all of it. A write that must
       // not be repeated has nothing to save its time for.
-      const share = repeatable ? maxAttempts - attempt + 1 : 1;
+      const attemptsLeft = repeatable ? maxAttempts - attempt + 1 : 1;
       const since = performance.now();
-      const remaining = end - since;
       let metadata: Metadata | undefined;
       let failure: GrpcFailure;
       try {
-        metadata = await this.authenticator.authorize(endpoint, remaining / share);
+        metadata = await this.authenticator.authorize(endpoint, (end - since) / attemptsLeft);
         return await this.attempt<T>(
           endpoint,
           service,
           method,
           request,
-          metadata,
-          remaining / share,
+          settings.requireLeader ? requiringLeader(metadata) : metadata,
+          (end - performance.now()) / attemptsLeft,
         );
       } catch (error) {
         if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
         failure = grpcFailure(error);
         if (!metadata && blamesEndpoint(failure)) endpoint.failed(since);
       }
-      if (metadata && isStaleToken(failure) && !freshToken) {
-        // Refused before it was applied: as good as not sent.
+      if (metadata && isStaleToken(failure) && renewals < TOKEN_RENEWALS) {
+        // Refused before it was applied: as good as not sent. A member that lags does not know
+        // a new token yet.
+        if (renewals > 0) await this.pause(retryDelay(renewals, this.options.retry));
         this.authenticator.invalidate(metadata);
-        freshToken = true;
+        renewals += 1;
         attempt -= 1;
         continue;
       }
+      if (policy.isDone?.(failure)) return {} as T;
       const notApplied = metadata === undefined || isNotApplied(failure);
       maybeApplied ||= !notApplied && isTransient(failure);
       tried.add(endpoint);
@@ -128,6 +134,15 @@ export class Caller {
         await this.pause(Math.min(retryDelay(attempt, this.options.retry), left / 2));
       }
     }
+  }
+
+  /**
+   * Asks one member for a sign of life, once; rejects if it knows of no leader. An empty
+   * transaction is answered by every version to every user, without a quorum, while
+   * `Status` is for the administrator alone since etcd 3.5.28.
+   */
+  async probe(endpoint: Endpoint, timeoutMs: number): Promise<void> {
+    await this.call('KV', 'txn', {}, { endpoint, timeoutMs, requireLeader: true });
   }
 
   /** Ends every call under way; they reject with ClientClosedError, as do later ones. */
@@ -154,7 +169,7 @@ export class Caller {
         this.underway.delete(call);
         if (!error) {
           endpoint.heard();
-          endpoint.memberId ??= memberOf(response);
+          endpoint.memberId = memberOf(response) ?? endpoint.memberId;
           resolve(response as T);
           return;
         }

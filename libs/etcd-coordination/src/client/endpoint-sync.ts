@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { IMemberListResponse, IStatusResponse } from 'etcd3';
+import type { IMemberListResponse } from 'etcd3';
 import type { Caller } from './caller.js';
 import type { ClientOptions } from './client-options.js';
 import { Endpoint } from './endpoint.js';
@@ -92,10 +92,7 @@ export class EndpointSync {
   }
 
   private async probe(endpoint: Endpoint): Promise<void> {
-    const settings = { endpoint, timeoutMs: PROBE_TIMEOUT_MS };
-    await this.caller
-      .call<IStatusResponse>('Maintenance', 'status', {}, settings)
-      .catch(() => undefined);
+    await this.caller.probe(endpoint, PROBE_TIMEOUT_MS).catch(() => undefined);
   }
 }
 

@@ -7,11 +7,10 @@ import {
   type ILeaseTimeToLiveResponse,
   type IRangeRequest,
   type IRangeResponse,
-  type IStatusResponse,
   type ITxnRequest,
   type ITxnResponse,
 } from 'etcd3';
-import { Authenticator } from './authenticator.js';
+import { Authenticator, requiringLeader } from './authenticator.js';
 import { Caller, type CallSettings } from './caller.js';
 import type { ClientOptions } from './client-options.js';
 import { DuplexStream, type StreamHandlers } from './duplex-stream.js';
@@ -21,7 +20,7 @@ import { EndpointPool } from './endpoint-pool.js';
 import { EndpointSync } from './endpoint-sync.js';
 import { connectFailure, EtcdConnectError, type ConnectFailure } from './etcd-connect.error.js';
 import { ClientClosedError } from './etcd.errors.js';
-import { grpcFailure } from './grpc-failure.js';
+import { blamesEndpoint, grpcFailure } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
 import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
 
@@ -93,14 +92,22 @@ export class EtcdClient {
     return this.pool.all.map((e) => e.address.url);
   }
 
+  /** Whether {@link close} was called. */
   get isClosed(): boolean {
     return this.closed;
   }
 
+  /** Reads keys, linearizably unless asked otherwise. Rejects with an EtcdCoordinationError. */
   range(request: IRangeRequest, settings?: CallSettings): Promise<IRangeResponse> {
     return this.caller.call('KV', 'range', request, settings);
   }
 
+  /**
+   * Runs a transaction. One that writes is repeated only if `settings.repeatable` says that
+   * this does no harm, as for one whose comparison fails once it was applied.
+   *
+   * @throws WriteOutcomeUnknownError if it was not repeated and its answer was lost
+   */
   txn(request: ITxnRequest, settings?: CallSettings): Promise<ITxnResponse> {
     return this.caller.call('KV', 'txn', request, settings);
   }
@@ -111,18 +118,20 @@ export class EtcdClient {
     return this.caller.call('Lease', 'leaseGrant', request, { repeatable: true });
   }
 
+  /** Resolves too if there is no such lease (any more). */
   leaseRevoke(id: string, settings?: CallSettings): Promise<void> {
     return this.caller.call('Lease', 'leaseRevoke', { ID: id }, settings);
   }
 
+  /** What is left of a lease. Rejects with an EtcdCoordinationError. */
   leaseTimeToLive(id: string, settings?: CallSettings): Promise<ILeaseTimeToLiveResponse> {
     return this.caller.call('Lease', 'leaseTimeToLive', { ID: id }, settings);
   }
 
-  /** Whether that endpoint answers within `timeoutMs`. */
+  /** Whether that endpoint answers within `timeoutMs`, and has a leader. */
   async isAnswering(endpoint: Endpoint, timeoutMs: number): Promise<boolean> {
     try {
-      await this.caller.call('Maintenance', 'status', {}, { endpoint, timeoutMs });
+      await this.caller.probe(endpoint, timeoutMs);
       return true;
     } catch {
       return false;
@@ -145,17 +154,15 @@ export class EtcdClient {
     try {
       metadata = await this.authenticator.authorize(endpoint, this.options.timeouts.heartbeat);
     } catch (error) {
-      endpoint.failed(since);
+      if (blamesEndpoint(grpcFailure(error))) endpoint.failed(since);
       throw error;
     }
     this.assertOpen();
-    const withLeader = metadata.clone();
-    withLeader.set('hasleader', 'true');
     const open = (endpoint.service(service) as unknown as Record<string, OpenStream>)[method]!;
-    const raw = open.call(endpoint.service(service), withLeader) as ClientDuplexStream<
-      Request,
-      Response
-    >;
+    const raw = open.call(
+      endpoint.service(service),
+      requiringLeader(metadata),
+    ) as ClientDuplexStream<Request, Response>;
     const stream = new DuplexStream<Request, Response>(raw, endpoint, handlers, () =>
       this.streams.delete(tracked),
     );
@@ -166,9 +173,11 @@ export class EtcdClient {
 
   /**
    * Changes the endpoints while running: those that stay keep their connection, streams
-   * on those that go move to the others.
+   * on those that go move to the others. Members that the cluster names come back with
+   * the next look at its member list, unless `endpointSyncInterval` is 0.
    *
-   * @throws InvalidEndpointError if one is malformed; nothing is changed then
+   * @throws InvalidEndpointError if one is malformed, ClientClosedError after the end; nothing
+   *   is changed then
    */
   setEndpoints(endpoints: readonly string[]): void {
     this.assertOpen();
@@ -223,7 +232,7 @@ export class EtcdClient {
     const result = await use({ resource: endpoint, client: endpoint.service(service), metadata });
     if (isRawStream(result)) {
       this.rawStreams.set(result, endpoint);
-      result.on('close', () => this.rawStreams.delete(result));
+      result.on('status', () => this.rawStreams.delete(result));
     }
     return result;
   }
@@ -257,13 +266,7 @@ export class EtcdClient {
   private async reach(endpoint: Endpoint): Promise<void> {
     const timeoutMs = this.options.timeouts.connect;
     if (this.options.auth) await this.authenticator.authenticate(endpoint, timeoutMs);
-    const status = await this.caller.call<IStatusResponse>(
-      'Maintenance',
-      'status',
-      {},
-      { endpoint, timeoutMs },
-    );
-    if (status.leader === '0') throw new Error('the cluster has no leader');
+    await this.caller.probe(endpoint, timeoutMs);
   }
 
   private assertOpen(): void {
@@ -275,7 +278,7 @@ type OpenStream = (metadata: Metadata) => unknown;
 
 interface RawStream {
   cancel(): void;
-  on(event: 'close', listener: () => void): unknown;
+  on(event: 'status', listener: () => void): unknown;
 }
 
 function isRawStream(value: unknown): value is RawStream {

@@ -34,8 +34,13 @@ export function grpcFailure(error: unknown): GrpcFailure {
 /** etcd has not applied the call, whatever it was: repeating it is safe. */
 export function isNotApplied({ code, details }: GrpcFailure): boolean {
   if (code === status.UNAVAILABLE) {
-    return /No connection established|Name resolution failed|etcdserver: no leader/.test(details);
+    return /No connection established|Name resolution failed|Channel closed before|Channel has been shut down|etcdserver: no leader/.test(
+      details,
+    );
   }
+  // It waited for a connection until its deadline.
+  if (code === status.DEADLINE_EXCEEDED) return details.includes('Waiting for LB pick');
+  if (code === status.UNKNOWN) return details.includes('Channel has been shut down');
   return code === status.RESOURCE_EXHAUSTED && details.includes('etcdserver: too many requests');
 }
 
@@ -67,6 +72,11 @@ export function isStaleToken({ details }: GrpcFailure): boolean {
   return /etcdserver: (invalid auth token|revision of auth store is old)/.test(details);
 }
 
+/** The lease expired or was revoked. */
+export function isLeaseNotFound({ details }: GrpcFailure): boolean {
+  return details.includes('requested lease not found');
+}
+
 /** Makes a failure one of our errors. `what` is the call in words, as the subject of a sentence. */
 export function toCoordinationError(
   failure: GrpcFailure,
@@ -77,10 +87,10 @@ export function toCoordinationError(
   if (details.includes('mvcc: database space exceeded') || details.includes('NOSPACE')) {
     return new EtcdNoSpaceError(what, error);
   }
-  if (details.includes('requested lease not found')) return new LeaseNotFoundError(what, error);
+  if (isLeaseNotFound(failure)) return new LeaseNotFoundError(what, error);
   if (details.includes('lease already exists')) return new LeaseExistsError(what, error);
   if (details.includes('has been compacted')) {
-    return new RevisionCompactedError(what, 0n, error);
+    return new RevisionCompactedError(what, error);
   }
   if (/request is too large|message larger than max|larger than max \(/.test(details)) {
     return new RequestTooLargeError(what, error);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { ClientClosedError, LeaseExistsError, LeaseNotFoundError } from '../client/etcd.errors.js';
+import { ClientClosedError, LeaseExistsError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { systemClock, type MonotonicClock } from './clock.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -46,6 +46,7 @@ export class EtcdSession {
     this.state$ = this.states.pipe(distinctUntilChanged());
   }
 
+  /** Where the session stands now. */
   get state(): SessionState {
     return this.states.value;
   }
@@ -132,8 +133,13 @@ export class EtcdSession {
   private async acquire(): Promise<void> {
     const id = randomLeaseId();
     const sentAt = this.clock.now();
+    // Should it be closed meanwhile, this one is revoked too.
     this.stale.add(id);
-    const ttlSeconds = await this.grant(id);
+    const ttlSeconds = await this.grant(id).catch((error: unknown) => {
+      // If it was granted unheard, there is nothing on it, and it runs out by itself.
+      this.stale.delete(id);
+      throw error;
+    });
     if (this.closing) throw this.closedError();
     const lease = new SessionLease(id, ttlSeconds * 1000, sentAt, this.clock, (reason) =>
       this.lost(lease, reason),
@@ -195,6 +201,7 @@ export class EtcdSession {
       return;
     } catch (error) {
       if (this.closing) return;
+      if (error instanceof ClientClosedError) return void this.close();
       if (attempt === 1) {
         this.logger.warn(
           `No new lease yet, it is tried again until there is one: ${String(error)}`,
@@ -212,7 +219,7 @@ export class EtcdSession {
       try {
         await this.client.leaseRevoke(id);
       } catch (error) {
-        if (!(error instanceof LeaseNotFoundError)) failed?.(id, error);
+        failed?.(id, error);
       }
     });
     await Promise.all(revoked);
