@@ -235,7 +235,7 @@ describe('shutdown', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const closing = app.close();
-      await vi.advanceTimersByTimeAsync(10_000 + 3000 + 1000);
+      await vi.advanceTimersByTimeAsync(10_000 + 5000 + 1000);
       await closing;
     } finally {
       vi.useRealTimers();
@@ -244,7 +244,7 @@ describe('shutdown', () => {
     expect(app.get(EtcdClient).isClosed).toBe(true);
     expect(warn.mock.calls.map(([line]) => String(line).replace(/after \d+/, 'after N'))).toEqual([
       'Etcd connection "default", withdrawing from elections failed after N ms; going on: Error: no',
-      'Etcd connection "default", draining work and handing over leadership has not ended within 14000 ms; going on without it.',
+      'Etcd connection "default", draining work and handing over leadership has not ended within 16000 ms; going on without it.',
     ]);
   });
 });

@@ -140,7 +140,7 @@ describe('the options', () => {
     ['session', { ttlSeconds: Infinity }, 'session.ttlSeconds'],
     ['session', { ttlSeconds: '5' }, 'session.ttlSeconds'],
     ['session', { ttlSeconds: null }, 'session.ttlSeconds'],
-    ['session', { ttlSeconds: 9_000_000_001 }, 'session.ttlSeconds'],
+    ['session', { ttlSeconds: 86_401 }, 'session.ttlSeconds'],
     ['session', { ttl: 5 }, 'session.ttl'],
     ['session', 5, 'session'],
     ['session', null, 'session'],
@@ -184,7 +184,7 @@ describe('the options', () => {
 
   it('show the value and the cure', () => {
     expect(refusal({ endpoints, session: { ttlSeconds: 0.5 } }).message).toBe(
-      'The option "session.ttlSeconds" of EtcdCoordinationModule is 0.5: give a whole number of seconds from 1 to 9000000000, or leave it out for 10.',
+      'The option "session.ttlSeconds" of EtcdCoordinationModule is 0.5: give a whole number of seconds from 1 to 86400, or leave it out for 10.',
     );
     expect(refusal({ endpoints, session: { ttlSeconds: '5' } }).message).toContain(`is '5'`);
   });
