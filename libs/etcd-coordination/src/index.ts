@@ -40,14 +40,17 @@ export { TermEndedError } from './election/term-ended.error.js';
 export { currentFence } from './context/ownership-context.js';
 export type { Fence } from './context/fence.js';
 
+export type { SessionLease } from './session/session-lease.js';
 export { EtcdSession } from './session/etcd-session.js';
 export type { SessionOptions } from './session/session-options.js';
 export type { SessionState } from './session/session-state.js';
 export { type LeaseEndReason, SessionLostError } from './session/session-lost.error.js';
 
 export { EtcdClient } from './client/etcd-client.js';
+export type { CallSettings } from './client/caller.js';
 export type {
   CallTimeouts,
+  ClientOptions,
   RetryOptions,
   TlsCredentials,
   UserCredentials,

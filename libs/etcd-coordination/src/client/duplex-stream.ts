@@ -1,6 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Endpoint } from './endpoint.js';
-import { grpcFailure, type GrpcFailure } from './grpc-failure.js';
+import { blamesEndpoint, grpcFailure, type GrpcFailure } from './grpc-failure.js';
 
 /** What the owner of a stream is told. */
 export interface StreamHandlers<Response> {
@@ -65,7 +65,7 @@ export class DuplexStream<Request, Response> {
     this.over = true;
     this.released(this);
     this.raw.cancel();
-    this.endpoint.failed(this.openedAt);
+    if (blamesEndpoint(failure)) this.endpoint.failed(this.openedAt);
     this.handlers.end(failure);
   }
 }

@@ -11,7 +11,9 @@ describe('an endpoint', () => {
     ['[::1]:2379', 'http://[::1]:2379', false],
     ['https://[2001:db8::7]:02379', 'https://[2001:db8::7]:2379', true],
   ])('%s is %s', (text, url, secure) => {
-    expect(parseEndpoint(text)).toEqual({ url, secure, target: url.replace(/^https?:\/\//, '') });
+    const target = url.replace(/^https?:\/\//, '');
+    const port = Number(target.split(':').at(-1));
+    expect(parseEndpoint(text)).toEqual({ url, secure, target, port });
   });
 
   it.each([

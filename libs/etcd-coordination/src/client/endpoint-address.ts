@@ -6,6 +6,7 @@ export interface EndpointAddress {
   readonly url: string;
   /** `host:port`, as gRPC wants it. */
   readonly target: string;
+  readonly port: number;
   readonly secure: boolean;
 }
 
@@ -40,5 +41,6 @@ export function parseEndpoint(endpoint: unknown): EndpointAddress {
     throw new InvalidEndpointError(endpoint, `has the port ${port}, which is not from 1 to 65535`);
   }
   const target = `${host}:${Number(port)}`;
-  return { url: `${scheme}://${target}`, target, secure: scheme === 'https' };
+  const url = `${scheme}://${target}`;
+  return { url, target, port: Number(port), secure: scheme === 'https' };
 }

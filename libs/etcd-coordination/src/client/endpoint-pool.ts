@@ -1,5 +1,9 @@
 import type { Endpoint } from './endpoint.js';
 
+/** Ranks beside the milliseconds of a cool-down, which they outweigh. */
+const UNCONNECTED = 1e6;
+const AVOIDED = 1e9;
+
 /** The endpoints in use, and the choice among them. */
 export class EndpointPool {
   private endpoints: readonly Endpoint[];
@@ -16,8 +20,8 @@ export class EndpointPool {
   }
 
   /**
-   * The endpoint for the next call: healthy ones in turn, else the one whose cool-down
-   * ends first. Those in `avoid` are taken only if there is no other.
+   * The endpoint for the next call: healthy ones in turn, connected ones before others, else
+   * the one whose cool-down ends first. Those in `avoid` are taken only if there is no other.
    */
   pick(avoid?: ReadonlySet<Endpoint>): Endpoint {
     const now = performance.now();
@@ -25,7 +29,10 @@ export class EndpointPool {
     let bestRank = Infinity;
     for (let i = 0; i < this.endpoints.length; i++) {
       const endpoint = this.endpoints[(this.turn + i) % this.endpoints.length]!;
-      const rank = endpoint.suspectFor(now) + (avoid?.has(endpoint) ? 1e9 : 0);
+      const rank =
+        endpoint.suspectFor(now) +
+        (endpoint.isConnected() ? 0 : UNCONNECTED) +
+        (avoid?.has(endpoint) ? AVOIDED : 0);
       if (rank < bestRank) [best, bestRank] = [endpoint, rank];
       if (rank === 0) break;
     }
@@ -36,7 +43,7 @@ export class EndpointPool {
   /** Whether an endpoint outside `tried` is ready for a call. */
   hasHealthyBeside(tried: ReadonlySet<Endpoint>): boolean {
     const now = performance.now();
-    return this.endpoints.some((e) => !tried.has(e) && e.suspectFor(now) === 0);
+    return this.endpoints.some((e) => !tried.has(e) && e.suspectFor(now) === 0 && e.isConnected());
   }
 
   /** Takes another set of endpoints into use and returns those that were dropped. Never empties. */

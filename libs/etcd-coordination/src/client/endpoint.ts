@@ -1,5 +1,6 @@
 import {
   Channel,
+  connectivityState,
   credentials,
   type ChannelCredentials,
   type ChannelOptions,
@@ -7,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { TlsCredentials } from './client-options.js';
 import type { EndpointAddress } from './endpoint-address.js';
-import { trackSockets } from './tracked-sockets.js';
+import { TrackedSockets } from './tracked-sockets.js';
 import { serviceClient, type ServiceName } from './grpc-services.js';
 
 const CHANNEL_OPTIONS: ChannelOptions = {
@@ -35,7 +36,7 @@ export class Endpoint {
   /** The member behind this address, once it has answered. */
   memberId: string | null = null;
   private readonly channelCredentials: ChannelCredentials;
-  private readonly destroySockets: () => void;
+  private readonly sockets: TrackedSockets;
   private channel: Channel;
   private services = new Map<ServiceName, Client>();
   /** Counts the connections; a stream of an older one may be dead although this endpoint answers. */
@@ -51,7 +52,7 @@ export class Endpoint {
     this.channelCredentials = address.secure
       ? credentials.createSsl(tls?.rootCertificate, tls?.privateKey, tls?.certChain)
       : credentials.createInsecure();
-    this.destroySockets = trackSockets(this.channelCredentials);
+    this.sockets = new TrackedSockets(this.channelCredentials, address.port);
     this.channel = this.openChannel();
   }
 
@@ -63,6 +64,11 @@ export class Endpoint {
       this.services.set(name, client);
     }
     return client;
+  }
+
+  /** Whether a call would go out at once. If not, a connection is being made from now on. */
+  isConnected(): boolean {
+    return this.channel.getConnectivityState(true) === connectivityState.READY;
   }
 
   /** Milliseconds for which other endpoints are to be preferred; 0 for a healthy one. */
@@ -93,12 +99,13 @@ export class Endpoint {
   /** Ends the connection with everything on it. */
   close(): void {
     this.closeChannel();
-    this.destroySockets();
+    this.sockets.destroy();
   }
 
   /** Calls and streams under way keep the old connection until they end. */
   private reconnect(): void {
     this.closeChannel();
+    this.sockets.destroyConnecting();
     this.generation += 1;
     this.channel = this.openChannel();
   }

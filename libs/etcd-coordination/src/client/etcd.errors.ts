@@ -86,12 +86,7 @@ export class LeaseExistsError extends EtcdCoordinationError {
 
 /** The revision asked for is compacted away. */
 export class RevisionCompactedError extends EtcdCoordinationError {
-  constructor(
-    what: string,
-    /** The oldest revision that is still there, or 0n if etcd did not say. */
-    readonly compactRevision: bigint,
-    cause?: unknown,
-  ) {
+  constructor(what: string, cause?: unknown) {
     super(
       'REVISION_COMPACTED',
       `${what} asked for a revision that etcd has compacted; list the keys anew and go on from there.`,

@@ -2,7 +2,11 @@ import { Logger } from '@nestjs/common';
 import type { ITxnRequest } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_TIMEOUTS } from '../client/client-options.js';
-import { EtcdPermissionDeniedError, EtcdTimeoutError } from '../client/etcd.errors.js';
+import {
+  EtcdPermissionDeniedError,
+  EtcdTimeoutError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
 import { systemClock } from '../session/clock.js';
 import { SessionLease } from '../session/session-lease.js';
 import { Candidacy, type CandidacyGround } from './candidacy.js';
@@ -208,7 +212,7 @@ describe('a candidacy', () => {
 
   it('deletes a key whose entry is applied after it was given up', async () => {
     etcd.before = (what) => {
-      if (what === 'put') throw new EtcdTimeoutError('KV.txn', 5000);
+      if (what === 'put') throw new WriteOutcomeUnknownError('KV.txn', 'lost');
     };
     const candidacy = stand();
     await vi.waitUntil(() => etcd.asked.length > 0);
@@ -222,7 +226,7 @@ describe('a candidacy', () => {
 
   it('leaves no timer behind when the lease ends with it', async () => {
     etcd.before = (what) => {
-      if (what === 'put') throw new EtcdTimeoutError('KV.txn', 5000);
+      if (what === 'put') throw new WriteOutcomeUnknownError('KV.txn', 'lost');
       lease.end('closed');
     };
     const candidacy = stand();
@@ -237,7 +241,7 @@ describe('a candidacy', () => {
     view.show('first');
     const [term] = elected;
     let drained: boolean | undefined;
-    term!.track(
+    void term!.track(
       new Promise<void>((resolve) => {
         term!.signal.addEventListener('abort', () => void term!.resign().then(resolve));
       }),

@@ -48,6 +48,8 @@ export type BeforeHandOver = (term: OwnTerm) => Promise<unknown>;
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 /** An entry whose answer was lost can still be applied while etcd holds the request, some 7 s. */
 const LATE_ENTRY_MS = 10_000;
+/** A key that was deleted sooner than this after it was put may be deleted by a machine. */
+const SHORT_LIVED_MS = 5000;
 
 /** One standing of this process in an election, for one term or for term after term. */
 export class Candidacy {
@@ -62,6 +64,8 @@ export class Candidacy {
   private shuttingDown = false;
   private beforeHandOver: BeforeHandOver | undefined;
   private entry: CandidateEntry | null = null;
+  /** How often in a row the key was deleted by somebody else soon after it was put. */
+  private deletions = 0;
   private settleStands!: { resolve: () => void; reject: (error: unknown) => void };
 
   constructor(
@@ -122,6 +126,8 @@ export class Candidacy {
         failures = 0;
         const led = await this.stand(lease, entry, era);
         if (led && this.oneTerm) break;
+        // Whoever goes on deleting the key is not to be outrun.
+        if (this.deletions > 1) await this.pauseUnlessLeaving(retryDelay(this.deletions, RETRY));
       } catch (error) {
         if (signal.aborted) break;
         if (error instanceof LeaseNotFoundError && lease) {
@@ -172,6 +178,7 @@ export class Candidacy {
   private async stand(lease: SessionLease, entry: CandidateEntry, era: number): Promise<boolean> {
     this.phase = 'waiting';
     const { view } = this.ground;
+    const since = performance.now();
     let term: OwnTerm | undefined;
     let endedBy: TermEndReason | undefined;
     let handedOver: () => void = () => undefined;
@@ -192,7 +199,7 @@ export class Candidacy {
         if (!lease.isValid()) return end('session-lost');
         if (this.leaving.signal.aborted) return end(this.leaveReason);
         // Blind, it could neither win nor know that it lost; etcd will say so again on entering.
-        if (view.error) return end('left');
+        if (view.error) return end('refused');
         const standing = view.standing(entry.key, entry.createRevision!, era);
         if (standing === 'gone') return end('key-deleted');
         if (standing !== 'first' || term) return;
@@ -210,6 +217,8 @@ export class Candidacy {
       this.leaving.signal.addEventListener('abort', look);
       look();
     });
+    const shortLived = reason === 'key-deleted' && performance.now() - since < SHORT_LIVED_MS;
+    this.deletions = shortLived ? this.deletions + 1 : 0;
     if (term && reason === this.leaveReason) await this.beforeHandOver?.(term);
     // A deleted key is asked to be deleted all the same: the view may have lost sight of it
     // in a restored database, and left behind it would be waited for.
@@ -238,40 +247,50 @@ export class Candidacy {
     this.ground.ended(term);
   }
 
-  /**
-   * Deletes the key, however often it takes: left behind, it would hold up everybody after
-   * it for as long as this process lives. It goes with its lease at the latest.
-   */
   private async withdraw(): Promise<void> {
     const { entry } = this;
     this.entry = null;
     if (!entry?.mayStand) return;
     this.phase = 'withdrawing';
-    for (let attempt = 1; entry.lease.isValid(); attempt++) {
+    await this.deleteKey(entry);
+    if (entry.mayComeLate && entry.lease.isValid()) this.deleteLateKey(entry);
+  }
+
+  /**
+   * Deletes the key, however often it takes: left behind, it would hold up everybody after
+   * it for as long as this process lives. It goes with its lease at the latest.
+   */
+  private deleteKey(entry: CandidateEntry): Promise<void> {
+    return new Promise((resolve) => void this.tryToDelete(entry, resolve));
+  }
+
+  private async tryToDelete(entry: CandidateEntry, done: () => void): Promise<void> {
+    const { signal } = entry.lease;
+    for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await entry.withdraw();
-        if (entry.createRevision === null) this.withdrawLateEntry(entry);
-        return;
+        break;
       } catch (error) {
-        // At a shutdown the lease is revoked next, and the key with it.
-        if (this.shuttingDown) return;
+        if (isFinal(error)) {
+          this.logger.warn(`The key ${entry.key} stays until its lease ends: ${String(error)}`);
+          break;
+        }
         if (attempt === 1) {
           this.logger.warn(
             `The key ${entry.key} cannot be deleted yet, it is tried again: ${String(error)}`,
           );
         }
-        await pause(retryDelay(attempt, RETRY));
+        // A shutdown does not wait for an absent etcd; its last step revokes the lease.
+        if (this.shuttingDown) done();
+        await pause(retryDelay(attempt, RETRY), undefined, { signal }).catch(() => undefined);
       }
     }
+    done();
   }
 
-  /** The key was not there, but the request that puts it may yet be applied. */
-  private withdrawLateEntry(entry: CandidateEntry): void {
-    if (!entry.lease.isValid()) return;
-    const timer = setTimeout(() => {
-      // Should this fail too, the key goes with its lease.
-      entry.withdraw().catch(() => undefined);
-    }, LATE_ENTRY_MS);
+  /** A request to put the key whose answer was lost may yet be applied, and nobody would know the key. */
+  private deleteLateKey(entry: CandidateEntry): void {
+    const timer = setTimeout(() => void this.deleteKey(entry), LATE_ENTRY_MS);
     entry.lease.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 

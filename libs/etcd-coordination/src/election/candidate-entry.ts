@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ITxnRequest } from 'etcd3';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
+import type { CallSettings } from '../client/caller.js';
+import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { candidateKey } from '../client/keys.js';
 import type { SessionLease } from '../session/session-lease.js';
@@ -16,6 +18,11 @@ export class KeyTakenError extends EtcdCoordinationError {
   }
 }
 
+type Compare = NonNullable<ITxnRequest['compare']>[number];
+
+/** A request to enter gets this part of the time for a registration; there is time for others at other members. */
+const ENTRY_SHARES = 3;
+
 /** Where a candidate enters, and as whom. */
 export interface EntryPlace {
   readonly client: EtcdClient;
@@ -26,8 +33,8 @@ export interface EntryPlace {
 
 /**
  * The key of one candidate: put once, under a lease, and deleted once. Both writes compare
- * first, so that repeating one whose answer was lost can neither enter twice nor delete
- * what somebody else has put there since; a repeated entry reads back its own mark.
+ * first, so that asking again after a lost answer can neither enter twice nor delete what
+ * somebody else has put there since; an entry that is asked again reads back its own mark.
  */
 export class CandidateEntry {
   readonly key: string;
@@ -35,6 +42,9 @@ export class CandidateEntry {
   createRevision: bigint | null = null;
   private readonly mark = randomUUID();
   private asked = false;
+  /** A request to enter was sent and not answered; it may be applied at any time. */
+  private unanswered = false;
+  private modRevision = '0';
   /** What the key is known to say; null if that is not known. */
   private told: string | null = null;
   /** The last {@link proclaim}, so that they are applied in order. */
@@ -48,6 +58,11 @@ export class CandidateEntry {
   ) {
     const { namespace, election } = place;
     this.key = candidateKey(namespace, election, { leaseId: BigInt(lease.id), sequence });
+  }
+
+  /** Whether the key may be put after it was deleted. */
+  get mayComeLate(): boolean {
+    return this.unanswered;
   }
 
   /** Whether the key may be in etcd. */
@@ -64,17 +79,13 @@ export class CandidateEntry {
   async enter(): Promise<bigint> {
     this.asked = true;
     const { value } = this;
-    const { header, succeeded, responses } = await this.txn(
-      { target: 'Create', create_revision: '0' },
-      [{ request_put: this.putRequest() }],
-      [{ request_range: { key: Buffer.from(this.key) } }],
-    );
-    if (succeeded) return this.entered(header.revision, value);
+    const { header, succeeded, responses } = await this.askToEnter();
+    if (succeeded) return this.entered(header.revision, header.revision, value);
     // An earlier request of ours was applied and its answer lost, if it is our mark that stands.
     const [found] = responses[0]?.response_range?.kvs ?? [];
     const record = found && decodeRecord(found.value);
     if (record?.mark !== this.mark) throw new KeyTakenError(this.key);
-    return this.entered(found!.create_revision, record.value);
+    return this.entered(found!.create_revision, found!.mod_revision, record.value);
   }
 
   /**
@@ -91,24 +102,53 @@ export class CandidateEntry {
   /** Deletes the key, if it is still this candidate's. */
   async withdraw(): Promise<void> {
     if (!this.asked) return;
+    // Whatever stands there on this lease was put by this entry, be it by a late request.
     const compare =
-      this.createRevision === null
+      this.createRevision === null || this.unanswered
         ? ({ target: 'Lease', lease: this.lease.id } as const)
         : this.isStanding();
-    await this.txn(compare, [{ request_delete_range: { key: Buffer.from(this.key) } }]);
+    await this.txn([compare], [{ request_delete_range: { key: Buffer.from(this.key) } }]);
   }
 
-  private entered(createRevision: string, value: string): bigint {
+  /**
+   * One request, sent once. Were it repeated at another member, the first could be applied
+   * after the key was deleted again, and put it back.
+   */
+  private async askToEnter() {
+    const timeoutMs = this.place.client.options.timeouts.registration / ENTRY_SHARES;
+    try {
+      return await this.txn(
+        [{ target: 'Create', create_revision: '0' }],
+        [{ request_put: this.putRequest() }],
+        [{ request_range: { key: Buffer.from(this.key) } }],
+        { repeatable: false, timeoutMs },
+      );
+    } catch (error) {
+      this.unanswered ||= error instanceof WriteOutcomeUnknownError;
+      throw error;
+    }
+  }
+
+  private entered(createRevision: string, modRevision: string, value: string): bigint {
     this.told = value;
+    this.modRevision = modRevision;
     return (this.createRevision = BigInt(createRevision));
   }
 
   private async tell(): Promise<void> {
-    const { value } = this;
-    if (this.createRevision === null || value === this.told) return;
-    this.told = null;
-    await this.txn(this.isStanding(), [{ request_put: this.putRequest() }]);
-    this.told = value;
+    while (this.createRevision !== null && this.value !== this.told) {
+      const { value } = this;
+      // Compared with the last revision too: an older value must not be applied after a newer one.
+      const { header, succeeded, responses } = await this.txn(
+        [this.isStanding(), { target: 'Mod', mod_revision: this.modRevision }],
+        [{ request_put: this.putRequest() }],
+        [{ request_range: { key: Buffer.from(this.key) } }],
+      );
+      const [found] = responses[0]?.response_range?.kvs ?? [];
+      if (succeeded) this.entered(this.createRevision.toString(), header.revision, value);
+      else if (found?.create_revision !== this.createRevision.toString()) return;
+      else this.entered(found.create_revision, found.mod_revision, decodeRecord(found.value).value);
+    }
   }
 
   private isStanding() {
@@ -122,14 +162,16 @@ export class CandidateEntry {
   }
 
   private txn(
-    compare: Partial<NonNullable<ITxnRequest['compare']>[number]>,
-    success: ITxnRequest['success'],
+    compare: readonly Partial<Compare>[],
+    success: NonNullable<ITxnRequest['success']>,
     failure: ITxnRequest['failure'] = [],
+    settings: CallSettings = {
+      repeatable: true,
+      timeoutMs: this.place.client.options.timeouts.registration,
+    },
   ) {
-    const guard = { ...compare, result: 'Equal' as const, key: Buffer.from(this.key) };
-    return this.place.client.txn(
-      { compare: [guard], success: success!, failure },
-      { repeatable: true, timeoutMs: this.place.client.options.timeouts.registration },
-    );
+    const key = Buffer.from(this.key);
+    const guards = compare.map((guard) => ({ ...guard, result: 'Equal' as const, key }));
+    return this.place.client.txn({ compare: guards, success, failure }, settings);
   }
 }

@@ -70,6 +70,7 @@ export class ElectionService {
       await joined.proclaim(value);
     }
     const leave = () => void joined.leave('left');
+    if (signal?.aborted) leave();
     signal?.addEventListener('abort', leave, { once: true });
     void joined.whenLeft().then(() => signal?.removeEventListener('abort', leave));
     try {

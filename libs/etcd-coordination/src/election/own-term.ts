@@ -9,7 +9,8 @@ import { TermEndedError } from './term-ended.error.js';
 export class OwnTerm implements LeaderTerm {
   readonly signal: AbortSignal;
   private readonly controller = new AbortController();
-  private readonly running = new Set<PromiseLike<unknown>>();
+  /** Resolve, and leave, when the work that they stand for settles. */
+  private readonly running = new Set<Promise<void>>();
   private over = false;
 
   constructor(
@@ -46,11 +47,18 @@ export class OwnTerm implements LeaderTerm {
     this.controller.abort(new TermEndedError(this.election, this.epoch, reason));
   }
 
-  /** Counts `work` as running under this term until it settles. */
-  track(work: PromiseLike<unknown>): void {
-    this.running.add(work);
-    const done = () => void this.running.delete(work);
-    work.then(done, done);
+  /**
+   * Counts `work` as running under this term until it settles. Give the result on in its
+   * place: a rejection that nobody handles then stays one.
+   */
+  track<T>(work: Promise<T>): Promise<T> {
+    let settled!: () => void;
+    const running = new Promise<void>((resolve) => (settled = resolve));
+    this.running.add(running);
+    return work.finally(() => {
+      this.running.delete(running);
+      settled();
+    });
   }
 
   /** Resolves when nothing runs under this term any more, with true, or after `budgetMs`, with false. */
@@ -60,7 +68,7 @@ export class OwnTerm implements LeaderTerm {
     while (this.running.size > 0) {
       const left = end - performance.now();
       if (left <= 0) return false;
-      await settledWithin(Promise.allSettled(this.running), left);
+      await settledWithin(Promise.all(this.running), left);
     }
     return true;
   }

@@ -9,10 +9,7 @@ import { OwnTerm } from './own-term.js';
  */
 export function runInTerm<T>(term: LeaderTerm, work: () => T): T {
   const result = runOwning('term', term, term.fence, work);
-  if (isPromiseLike(result) && term instanceof OwnTerm) term.track(result);
-  return result;
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  // Only a promise: another thenable, such as a query, may run each time that it is asked.
+  if (!(result instanceof Promise) || !(term instanceof OwnTerm)) return result;
+  return term.track(result as Promise<unknown>) as T;
 }

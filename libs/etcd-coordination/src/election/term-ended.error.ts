@@ -6,6 +6,7 @@ const WORDS: Record<TermEndReason, string> = {
   left: 'this process left the election',
   'session-lost': "this process's session is no longer certain",
   'key-deleted': 'its key was deleted in etcd by someone else',
+  refused: 'etcd no longer shows this process the election',
   shutdown: 'the application is shutting down',
 };
 

@@ -48,6 +48,7 @@ export class TermHookRunner {
     // A term that ended before its turn came is over for this class without having begun.
     if (this.current !== term) return;
     const instances = await this.instancesFor(term);
+    if (!term.isValid()) return;
     this.told = { term, instances };
     for (const instance of instances) {
       for (const method of this.target.methodsFor('elected')) {

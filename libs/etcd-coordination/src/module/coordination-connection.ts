@@ -69,7 +69,8 @@ export class CoordinationConnection {
 
   private async handOver(drainTimeoutMs: number): Promise<void> {
     const { elections, options } = this.parts;
-    const callMs = options.client.timeouts.write + SLACK_MS;
+    // Entries and withdrawals are registrations.
+    const callMs = options.client.timeouts.registration + SLACK_MS;
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     await this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
       elections.handOver(drainTimeoutMs),

@@ -37,8 +37,10 @@ const KNOWN = [
 
 // setTimeout takes no more, and fires at once if it is given more.
 const MAX_TIMER_MS = 2_147_483_647;
-// The largest TTL that etcd grants.
-const MAX_TTL_SECONDS = 9_000_000_000;
+// A day; with what is added to it for the calls it must stay below the largest timer.
+const MAX_DRAIN_MS = 86_400_000;
+// Longer, and one crash would leave a fleet without its leader for more than a day.
+const MAX_TTL_SECONDS = 86_400;
 
 /**
  * Checks what `forRoot` was given and fills in the defaults, before anything connects.
@@ -202,7 +204,7 @@ function readShutdown(options: OptionReader) {
     drainTimeoutMs: shutdown.wholeNumber('drainTimeoutMs', {
       fallback: DEFAULT_SHUTDOWN_OPTIONS.drainTimeoutMs,
       least: 0,
-      most: MAX_TIMER_MS,
+      most: MAX_DRAIN_MS,
       unit: 'milliseconds',
       hint: '0 hands over without waiting for running work',
     }),

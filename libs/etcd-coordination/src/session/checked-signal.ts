@@ -10,14 +10,13 @@ import { setMaxListeners } from 'node:events';
  */
 export function checkedSignal(controller: AbortController, check: () => void): AbortSignal {
   const { signal } = controller;
-  const readAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted')!.get!;
   const throwIfAborted = signal.throwIfAborted.bind(signal);
   Object.defineProperties(signal, {
     aborted: {
       configurable: true,
       get(): boolean {
         check();
-        return readAborted.call(signal) as boolean;
+        return Reflect.get(AbortSignal.prototype, 'aborted', signal);
       },
     },
     throwIfAborted: {

@@ -18,6 +18,9 @@ export interface KeeperEvents {
   gone(): void;
 }
 
+/** A timer that fires later than this was held up by the event loop, and so may be the answer. */
+const HELD_UP_MS = 50;
+
 /** Pauses between members that refuse at once. */
 const REFUSED = { initialDelayMs: 50, maxDelayMs: 500 };
 
@@ -25,6 +28,8 @@ const REFUSED = { initialDelayMs: 50, maxDelayMs: 500 };
 interface Beat {
   readonly sentAt: number;
   stream: KeepAliveStream | null;
+  /** It was given a little longer, because this process was late, not the member. */
+  excused?: boolean;
 }
 
 /**
@@ -115,10 +120,10 @@ export class LeaseKeeper {
       this.events.gone();
       return;
     }
+    this.dropStreams(stream);
     this.beats = [];
     this.tried.clear();
     this.refusals = 0;
-    this.dropStreams(stream);
     this.standing = stream;
     this.events.answered(beat.sentAt);
     if (!this.stopped) this.scheduleBeat(beat.sentAt);
@@ -127,6 +132,11 @@ export class LeaseKeeper {
   /** No answer in time: the member is suspect, and another one is asked at once. */
   private miss(): void {
     const beat = this.beats.at(-1);
+    if (beat && !beat.excused && this.clock.now() - beat.sentAt > this.patienceMs + HELD_UP_MS) {
+      beat.excused = true;
+      this.setTimer(() => this.miss(), HELD_UP_MS);
+      return;
+    }
     if (beat?.stream) {
       this.tried.add(beat.stream.endpoint);
       beat.stream.endpoint.failed(performance.now() - this.patienceMs);

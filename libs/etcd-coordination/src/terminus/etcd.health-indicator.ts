@@ -31,7 +31,8 @@ export class EtcdHealthIndicator {
   /**
    * - `up`: the lease stands and its keepalives are answered
    * - `degraded` (HTTP 200; with Terminus 11, `up` with `degraded: true`): keepalives are missed or
-   *   the lease is lost, and another is being asked for; this process serves, but does not lead
+   *   the lease is lost, and another is being asked for; this process serves, and leads only for as
+   *   long as its lease is certain
    * - `down`: there has been no lease yet, or the application is shutting down
    *
    * @throws {UnknownConnectionError} if the application has no such connection
@@ -50,7 +51,10 @@ export class EtcdHealthIndicator {
       return indicator.down({ session: state, message: 'etcd has not granted a lease yet.' });
     }
     if (state === 'active') return indicator.up({ session: state });
-    const data = { session: state, message: 'etcd does not answer; leadership ends or has ended.' };
+    const data = {
+      session: state,
+      message: 'etcd does not answer; leadership ends, if it does not answer soon.',
+    };
     // Terminus 11 knows no such thing.
     return typeof indicator.degraded === 'function'
       ? indicator.degraded(data)

@@ -9,10 +9,10 @@ const ASK_AFTER = 3;
 const PROBE_AFTER = 5;
 const PROBE_TIMEOUT_MS = 1000;
 /** A member that answers while its stream stays silent is believed to be busy catching up this often. */
-const PATIENCE = 10;
+const PATIENCE = 4;
 
 /**
- * Notices within 4 s that a watch stream is dead, although nothing on it says so: its
+ * Notices within 4 s that the member behind a watch stream is dead, although nothing on it says so: its
  * member is frozen, or the connection is cut without a word. Ticks are counted, rather
  * than time, so that an event loop which was blocked does not blame the member.
  */

@@ -18,6 +18,9 @@ type WatchStream = DuplexStream<IWatchRequest, IWatchResponse>;
 
 const RECONNECT = { initialDelayMs: 50, maxDelayMs: 1000 };
 
+/** A stream that lasted this long was a good one: the next is opened at once. */
+const STEADY_MS = 2000;
+
 /** How often a refused watch is tried again under a new token before the refusal stands. */
 const TOKEN_RENEWALS = 2;
 
@@ -37,7 +40,9 @@ export class WatchHub {
   private stream: WatchStream | null = null;
   private pulse: StreamPulse | null = null;
   private opening = false;
+  /** Streams in a row that broke soon after they were opened, or were not. */
   private failures = 0;
+  private openedAt = -Infinity;
   private failedEndpoint: Endpoint | null = null;
   private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
@@ -64,11 +69,15 @@ export class WatchHub {
     return { cancel: () => this.cancel(watch) };
   }
 
-  /** Ends the stream; no watch is told anything more. */
+  /** Ends the stream, and tells every watch that it is over. */
   close(): Promise<void> {
     this.closed = true;
-    this.watches.clear();
     this.dropStream();
+    const over = new ClientClosedError(this.client.options.connection);
+    for (const watch of this.watches) {
+      this.end(watch);
+      watch.handlers.refused(over);
+    }
     return Promise.resolve();
   }
 
@@ -104,6 +113,7 @@ export class WatchHub {
       );
     } catch (error) {
       this.opening = false;
+      if (error instanceof ClientClosedError) return void this.close();
       this.logger.debug(`No watch stream yet, it is tried again: ${String(error)}`);
       this.reconnectLater();
       return;
@@ -111,6 +121,7 @@ export class WatchHub {
     this.opening = false;
     if (this.closed || this.watches.size === 0) return stream.cancel();
     this.stream = stream;
+    this.openedAt = performance.now();
     this.pulse = new StreamPulse(this.client, stream, () => {
       this.logger.warn(
         `The watch stream of ${stream.endpoint.address.url} fell silent; moving it to another member.`,
@@ -144,8 +155,6 @@ export class WatchHub {
     if (!watch) return;
     if (response.canceled) return this.cancelledByServer(watch, response);
     if (watch.cancelled) return this.cancelOnStream(response.watch_id);
-    this.failures = 0;
-    this.failedEndpoint = null;
     this.byId.set(response.watch_id, watch);
     watch.created(response);
   }
@@ -167,14 +176,13 @@ export class WatchHub {
       const { auth } = this.client.options;
       if (auth && watch.refusals <= TOKEN_RENEWALS) return this.reopenWithNewToken();
       this.end(watch);
-      const what = `A watch on ${JSON.stringify(watch.range.key.toString())}`;
-      watch.handlers.refused(new EtcdPermissionDeniedError(what, auth?.username));
+      watch.handlers.refused(new EtcdPermissionDeniedError(describe(watch), auth?.username));
       return;
     }
     if (watch.refusals > TOKEN_RENEWALS) {
       this.end(watch);
-      const what = `A watch on ${JSON.stringify(watch.range.key.toString())}`;
-      watch.handlers.refused(new EtcdRequestError(what, 'CANCELLED', reason || 'no reason given'));
+      const detail = reason || 'no reason given';
+      watch.handlers.refused(new EtcdRequestError(describe(watch), 'CANCELLED', detail));
       return;
     }
     if (this.stream) this.create(this.stream, watch);
@@ -193,7 +201,7 @@ export class WatchHub {
 
   private streamEnded(failure: GrpcFailure): void {
     if (isStaleToken(failure)) this.client.renewToken();
-    this.failedEndpoint = this.stream?.endpoint ?? null;
+    this.failedEndpoint = this.stream?.endpoint ?? this.failedEndpoint;
     this.logger.debug(`The watch stream ended, it is opened anew: ${failure.details}`);
     this.dropStream();
     this.reconnectLater();
@@ -213,6 +221,7 @@ export class WatchHub {
   /** The first time at once; a crowd that lost the same member is spread out after that. */
   private reconnectLater(): void {
     if (this.closed || this.watches.size === 0 || this.retryTimer) return;
+    if (performance.now() - this.openedAt > STEADY_MS) this.failures = 0;
     const delay = this.failures === 0 ? 0 : retryDelay(this.failures, RECONNECT);
     this.failures += 1;
     this.retryTimer = setTimeout(() => {
@@ -220,4 +229,8 @@ export class WatchHub {
       this.connect();
     }, delay);
   }
+}
+
+function describe({ range }: RangeWatch): string {
+  return `A watch on ${JSON.stringify(range.key.toString())}`;
 }
