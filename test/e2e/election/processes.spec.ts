@@ -113,7 +113,7 @@ describe.concurrent.each(lines)('processes that compete on etcd %s', (line) => {
     leader.send({ close: true });
     const closed = await leader.message('closed');
     const afterStop = await fleet.elected(win.now);
-    expect(Number(afterStop.message.now)).toBeLessThanOrEqual(Number(closed['now']));
+    expect(afterStop.message.now).toBeLessThanOrEqual(Number(closed['now']));
     expect(await within(leader.exit(), { what: 'the process to end by itself' })).toBe(0);
     const exit = await leader.message('exit');
     expect(Number(exit['now']) - Number(closed['now'])).toBeLessThanOrEqual(1000);

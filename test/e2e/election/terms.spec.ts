@@ -188,7 +188,7 @@ describe.each(servers)('terms, on $name', ({ start }) => {
     const innerTerm = await a.elections.campaign(inner);
     expect(currentTerm()).toBeNull();
     await runInTerm(outerTerm, async () => {
-      await null;
+      await Promise.resolve();
       expect([currentTerm(), currentFence()]).toEqual([outerTerm, outerTerm.fence]);
       await runInTerm(innerTerm, async () => {
         await new Promise((resolve) => setImmediate(resolve));

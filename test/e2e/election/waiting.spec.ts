@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { revokeLease } from '../../support/etcd-admin.js';
+import { GrpcProxy } from '../../support/grpc-proxy.js';
+import { rawEtcd } from '../../support/raw-etcd.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
@@ -10,6 +12,7 @@ const servers = await serversUnderTest();
 describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
   let server: ServerUnderTest;
   let network: TcpProxy;
+  let proxy: GrpcProxy;
   let a: Instance;
   let b: Instance;
   let c: Instance;
@@ -18,10 +21,11 @@ describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
 
   beforeAll(async () => {
     server = await start();
-    network = await TcpProxy.start({ target: server.endpoint.replace('http://', '') });
+    network = await TcpProxy.start({ target: server.endpoint });
+    proxy = await GrpcProxy.start({ target: network.url });
     [a, b, c] = await Promise.all([
       Instance.start('a', server.endpoint),
-      Instance.start('b', network.url, { ttlSeconds: 2 }),
+      Instance.start('b', proxy.url, { ttlSeconds: 2 }),
       Instance.start('c', server.endpoint),
     ]);
   });
@@ -29,14 +33,16 @@ describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
     election = `waiting-${(round += 1)}`;
   });
   afterEach(async () => {
+    proxy.clearFaults();
     await network.pass();
     await Promise.all([a, b, c].map(({ elections }) => elections.leave(election)));
     expect(await queueOf(server.endpoint, election)).toEqual([]);
   });
   afterAll(async () => {
-    await Promise.all([a, b, c].map((instance) => instance.close()));
-    await network.close();
-    await server.stop();
+    await Promise.all([a, b, c].map((instance) => instance?.close()));
+    await proxy?.close();
+    await network?.close();
+    await server?.stop();
   });
 
   /** `a` leads, `b` waits in the way that is given, and `c` waits behind it. */
@@ -50,6 +56,16 @@ describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
     await c.elections.join(election);
     expect(await queueOf(server.endpoint, election)).toEqual(['a', 'b', 'c']);
     return log;
+  }
+
+  /** Behind the back of its holder. */
+  async function keepAlive(lease: string): Promise<void> {
+    using etcd = rawEtcd(server.endpoint);
+    const stream = await etcd.client.leaseClient.leaseKeepAlive();
+    const answered = new Promise((resolve) => stream.on('data', resolve));
+    stream.write({ ID: lease });
+    await answered;
+    stream.end();
   }
 
   /** `a` hands over, then `c`: if `b` could still be elected it would be now. */
@@ -133,5 +149,25 @@ describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
     expect(log.epochs).toEqual([log.standing!.epoch]);
     expect(log.standing!.epoch).toBeGreaterThan(term.epoch);
     expect(log.standing!.fence.key).toContain(`/${b.leaseHex}-`);
+  });
+
+  it('is never elected under a lost lease whose key is the first for a moment yet', async () => {
+    const log = await queue(() => b.elections.join(election));
+    const lost = b.session.lease!;
+    // It sees everything, but nothing keeps its lease, and nothing ends it before its time.
+    for (const method of ['LeaseKeepAlive', 'LeaseGrant', 'LeaseRevoke']) {
+      proxy.fail(`Lease/${method}`, { times: Infinity });
+    }
+    proxy.dropConnections();
+    await new Promise((resolve) => lost.signal.addEventListener('abort', resolve));
+    await keepAlive(lost.id);
+    await a.elections.leave(election);
+    expect(await queueOf(server.endpoint, election)).toEqual(['b', 'c']);
+    await waitFor(() => c.elections.term(election), { what: 'c to lead' });
+    expect(log.terms).toEqual([]);
+    proxy.clearFaults();
+    await waitFor(async () => (await queueOf(server.endpoint, election)).join() === 'c,b', {
+      what: 'b to be back in the queue',
+    });
   });
 });

@@ -177,11 +177,10 @@ describe('a candidacy', () => {
   });
 
   it('puts a value that was proclaimed while its entry was on its way', async () => {
-    let candidacy: Candidacy | undefined;
     etcd.before = (what) => {
-      if (what === 'put') void candidacy!.proclaim('new');
+      if (what === 'put') void candidacy.proclaim('new');
     };
-    candidacy = stand(false, 'old');
+    const candidacy = stand(false, 'old');
     await candidacy.stands;
     expect(etcd.value).toBe('new');
   });
