@@ -1,28 +1,33 @@
 import { createServer } from 'node:net';
 
-/** Ports of 127.0.0.1 that nobody listens on just now; all different. */
+// Below the range from which the kernel takes the ports of outgoing connections: one of those could
+// take a port between the moment it was found free and the moment a server is started on it.
+const LOWEST = 10_000;
+const COUNT = 20_000;
+
+/** Where this process goes on looking; processes beside it begin elsewhere, or they would race. */
+let next = (process.pid * 211) % COUNT;
+
+/** Ports of 127.0.0.1 that nobody listens on just now; all different, and not given before by this process. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  try {
-    return await Promise.all(
-      servers.map(
-        (server) =>
-          new Promise<number>((resolve, reject) => {
-            server.once('error', reject);
-            server.listen(0, '127.0.0.1', () => {
-              resolve((server.address() as { port: number }).port);
-            });
-          }),
-      ),
-    );
-  } finally {
-    await Promise.all(
-      servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
-    );
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const port = LOWEST + next;
+    next = (next + 1) % COUNT;
+    if (await isFree(port)) ports.push(port);
   }
+  return ports;
 }
 
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);
   return port as number;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

@@ -2,6 +2,7 @@ import type { IKeyValue } from 'etcd3';
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { electionPrefix } from '../client/keys.js';
+import { prefixRange } from '../watch/key-range.js';
 import { PrefixView } from '../watch/prefix-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import { decodeRecord } from './candidate-record.js';
@@ -104,14 +105,6 @@ export class ElectionView {
     };
   }
 
-  /** All candidates in the order in which they lead. */
-  candidates(): Candidate[] {
-    return this.candidateKeys().map((kv) => {
-      const { id, value } = decodeRecord(kv.value);
-      return { candidateId: id, value, since: BigInt(kv.create_revision) };
-    });
-  }
-
   close(): void {
     this.view.close();
   }
@@ -119,6 +112,20 @@ export class ElectionView {
   private candidateKeys(): IKeyValue[] {
     return (this.sorted ??= [...this.view.entries.values()].sort(byCreateRevision));
   }
+}
+
+/** The candidates of an election in the order in which they lead, asked of etcd. */
+export async function readCandidates(
+  client: EtcdClient,
+  namespace: string,
+  election: string,
+): Promise<Candidate[]> {
+  const { key, rangeEnd } = prefixRange(electionPrefix(namespace, election));
+  const { kvs } = await client.range({ key, range_end: rangeEnd! });
+  return kvs.sort(byCreateRevision).map(({ value: record, create_revision }) => {
+    const { id, value } = decodeRecord(record);
+    return { candidateId: id, value, since: BigInt(create_revision) };
+  });
 }
 
 /**

@@ -7,7 +7,7 @@ import { Candidacy, type CandidacyGround } from './candidacy.js';
 import { CandidacyEndedError } from './candidacy-ended.error.js';
 import { assertElectionName } from './election-name.js';
 import type { CandidacyOptions, ElectionIdentity } from './election-options.js';
-import { ElectionView } from './election-view.js';
+import { ElectionView, readCandidates } from './election-view.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { Candidate, Leadership } from './leadership.js';
 import type { OwnTerm } from './own-term.js';
@@ -159,16 +159,17 @@ export class ElectionService {
     return this.elections.get(election)?.view?.leader() ?? null;
   }
 
-  /** All candidates in the order in which they lead, the present leader first. */
+  /**
+   * All candidates in the order in which they lead, the present leader first, as etcd has
+   * them now.
+   *
+   * @throws InvalidElectionNameError for a name that none can have, and what the reading
+   *   fails with when etcd refuses it or is away
+   */
   async candidates(election: string): Promise<readonly Candidate[]> {
     assertElectionName(election);
-    const view = this.use(election);
-    try {
-      await view.ready();
-      return view.candidates();
-    } finally {
-      this.release(election);
-    }
+    const { client, namespace } = this.deps;
+    return readCandidates(client, namespace, election);
   }
 
   /** The first step of a shutdown: takes no more candidacies and ends those that do not lead. */
