@@ -36,7 +36,7 @@ describe.each(servers)('an answer of $name that is lost', ({ start }) => {
     await server.stop();
   });
 
-  const manners: FaultManner[] = ['unavailable', 'reset', 'cut', 'silence'];
+  const manners: FaultManner[] = ['unavailable', 'cut', 'silence'];
 
   it.each(manners)('leaves a sole candidate leading with one key (%s)', async (how) => {
     const fault = proxy.loseAnswer('KV/Txn', { how });

@@ -94,11 +94,10 @@ describe.each(servers)('an operator of $name', ({ start }) => {
     await etcd.client.put(key).value('not a record');
     for (const { elections } of instances) await elections.leave(election);
     await instances[0]!.elections.join(election);
+    const ids = async () =>
+      (await instances[1]!.elections.candidates(election)).map((c) => c.candidateId);
+    await waitFor(async () => (await ids()).join() === ',a', { what: 'b to see both' });
     expect(logs[0]!.standing).toBeUndefined();
-    expect(await instances[1]!.elections.candidates(election)).toMatchObject([
-      { candidateId: '' },
-      { candidateId: 'a' },
-    ]);
     await etcd.client.delete().key(key);
     await waitFor(() => logs[0]!.standing, { what: 'a to lead' });
   });
