@@ -29,7 +29,7 @@ describe.each(lines)('a call whose answer is lost, etcd %s', (line) => {
   });
 
   const client = () =>
-    connect(proxy.url, { timeouts: { write: 400, read: 1500, registration: 1500 } });
+    connect(proxy.url, { timeouts: { write: 1500, read: 1500, registration: 1500 } });
 
   it.each(HOW)('is not made again if it is a put, and says so (%s)', async (how) => {
     const { etcd } = await client();

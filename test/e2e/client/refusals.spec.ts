@@ -12,7 +12,7 @@ import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
 import { waitFor } from '../../support/wait-for.js';
-import { startSession } from '../session/sessions.js';
+import { renewal, startSession } from '../session/sessions.js';
 import { connect } from './connecting.js';
 
 const lines = await availableEtcdLines();
@@ -80,8 +80,7 @@ describe.each(lines)('what etcd %s refuses', (line) => {
     // With plain etcd3 the breaker now fails these as well.
     expect(await etcd.get('kept').string()).toBe('v');
     await etcd.delete().key('kept');
-    const left = lease.remainingMs();
-    await waitFor(() => lease.remainingMs() > left, { what: 'a keepalive' });
+    await renewal(lease);
     expect(session.lease).toBe(lease);
     await other.revoke();
     await session.close();

@@ -47,3 +47,5 @@ try {
   say({ type: 'failed', error: String(error) });
 }
 say({ type: 'closed' });
+// What still holds the process, for whoever reads its output.
+setTimeout(() => say({ type: 'held', by: process.getActiveResourcesInfo() }), 500).unref();

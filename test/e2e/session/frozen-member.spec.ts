@@ -7,7 +7,7 @@ import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdCluster, type EtcdMember } from '../../support/etcd-cluster.js';
 import { waitFor } from '../../support/wait-for.js';
 import { clientOptions } from '../client/options.js';
-import { keyStands, putOnLease } from './sessions.js';
+import { keyStands, putOnLease, renewal } from './sessions.js';
 
 const TTL = 5;
 const lines = await availableEtcdLines();
@@ -53,8 +53,7 @@ async function holdThrough(
   await session.start();
   const lease = session.lease!;
   await putOnLease(witness, 'held', lease.id);
-  const granted = lease.remainingMs();
-  await waitFor(() => lease.remainingMs() > granted, { what: 'the first keepalive' });
+  await renewal(lease);
   client.setEndpoints(cluster.endpoints);
   states.length = 0;
 

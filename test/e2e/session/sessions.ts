@@ -57,3 +57,12 @@ export function abortedAt(signal: AbortSignal): Promise<number> {
     signal.addEventListener('abort', () => resolve(performance.now()), { once: true }),
   );
 }
+
+/** Waits until a keepalive that is sent after this call, or is on its way, was answered. */
+export async function renewal(lease: SessionLease): Promise<void> {
+  const deadline = () => performance.now() + lease.remainingMs();
+  const before = deadline();
+  // Two readings of one deadline differ by less than that.
+  const later = () => lease.isValid() && deadline() > before + 50;
+  await waitFor(later, { timeoutMs: 15_000, what: 'a keepalive' });
+}

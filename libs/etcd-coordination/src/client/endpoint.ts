@@ -20,7 +20,8 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,
   'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1000,
+  // A closed channel waits for the end of this, and the process with it.
+  'grpc.max_reconnect_backoff_ms': 500,
   // What may be repeated is decided here, not by gRPC.
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,

@@ -227,7 +227,11 @@ export class EtcdClient {
     }
     this.assertOpen();
     const endpoint = this.pool.pick();
-    const metadata = await this.authenticator.authorize(endpoint, this.options.timeouts.read);
+    const { timeouts, auth } = this.options;
+    // etcd3 opens streams here, and takes a refused token for the end of its watches: so
+    // the token is tried first, by a call that renews it.
+    if (auth) await this.caller.probe(endpoint, timeouts.read);
+    const metadata = await this.authenticator.authorize(endpoint, timeouts.read);
     this.assertOpen();
     const result = await use({ resource: endpoint, client: endpoint.service(service), metadata });
     if (isRawStream(result)) {

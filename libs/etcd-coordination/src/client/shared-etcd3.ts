@@ -1,6 +1,6 @@
 import type { Client, Metadata } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
-import { noop } from 'cockatiel';
+import { ExponentialBackoff, noop } from 'cockatiel';
 import {
   AuthClient,
   ClusterClient,
@@ -9,6 +9,12 @@ import {
   Namespace,
   type ICallable,
 } from 'etcd3';
+
+/**
+ * How long a raw watch waits before it asks for another stream. Nothing can end its timer,
+ * which holds a closed process; with etcd3's default that was for up to 30 s.
+ */
+const WATCH_BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }).next();
 
 /** What etcd3's classes ask of a connection pool. */
 export type SharedPool = ICallable<unknown>;
@@ -30,7 +36,10 @@ export class SharedEtcd3 extends Etcd3 {
 
   constructor(pool: SharedPool, hosts: string[]) {
     // etcd3's own pool opens nothing until it is asked for a connection, and it never is.
-    super({ hosts, faultHandling: { host: () => noop, global: noop } });
+    super({
+      hosts,
+      faultHandling: { host: () => noop, global: noop, watchBackoff: WATCH_BACKOFF },
+    });
     // A namespace builds all it needs on the pool that it is given.
     Object.assign(this, new Namespace(Buffer.alloc(0), pool as never, this.options), {
       auth: new AuthClient(pool),
