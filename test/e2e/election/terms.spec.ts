@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom } from 'rxjs';
 import { currentFence } from '../../../libs/etcd-coordination/src/context/ownership-context.js';
 import { currentTerm } from '../../../libs/etcd-coordination/src/election/current-term.js';
 import type { Leadership } from '../../../libs/etcd-coordination/src/election/leadership.js';
@@ -222,12 +222,13 @@ describe.each(servers)('terms, on $name', ({ start }) => {
   it('are seen by whoever asks, without standing in the election', async () => {
     expect(await b.elections.candidates(election)).toEqual([]);
     expect(b.elections.leader(election)).toBeNull();
+    const seen = firstValueFrom(b.elections.observe(election).pipe(filter((l) => l !== null)));
     await a.elections.join(election, { value: 'v' });
-    await waitFor(() => b.elections.leader(election), { what: 'b to know the leader' });
-    const leader = await firstValueFrom(b.elections.observe(election));
+    const leader = await seen;
     expect(leader).toMatchObject({ election, leaderId: 'a', value: 'v' });
+    expect(b.elections.leader(election)).toEqual(leader);
     expect(await b.elections.candidates(election)).toEqual([
-      { candidateId: 'a', value: 'v', since: leader!.epoch },
+      { candidateId: 'a', value: 'v', since: leader.epoch },
     ]);
   });
 });
