@@ -26,7 +26,7 @@ export function handOverMeasure(
   return {
     title: `hand-over, the waiting candidate joined ${settleMs} ms before`,
     unit: 'ms',
-    rounds: settleMs > 100 ? 25 : 60,
+    rounds: settleMs > 100 ? 15 : 30,
     contenders,
     atMost,
   };
@@ -83,7 +83,8 @@ function elected(campaign: Campaign): Promise<void> {
 }
 
 async function goHandOver(binary: string, endpoint: string, settleMs: number): Promise<number> {
-  const options = ['-opt', `n=3,settle=${settleMs}`];
+  // It makes 20 more to warm up.
+  const options = ['-opt', `n=1,settle=${settleMs}`];
   const target = endpoint.replace(/^https?:\/\//, '');
   const args = ['-test', 'elect-handover', '-endpoint', target, ...options];
   const { stdout } = await run(binary, args);

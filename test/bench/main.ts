@@ -4,6 +4,7 @@
  * taken within a round. Exits with 1 if a target is missed.
  */
 import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
 import { Etcd3 } from 'etcd3';
 import { EtcdServer } from '../support/etcd-server.js';
 import { alternate, type Measure } from './alternate.js';
@@ -14,6 +15,9 @@ import { LibraryInstance } from './library.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
 import { startMeasure } from './start.measure.js';
+
+// What is measured is not the terminal.
+Logger.overrideLogger(['error', 'warn']);
 
 const server = process.env['ETCD_ENDPOINTS'] ? null : await EtcdServer.start();
 const endpoint = server?.endpoint ?? process.env['ETCD_ENDPOINTS']!.split(',')[0]!;

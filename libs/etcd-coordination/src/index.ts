@@ -31,6 +31,7 @@ export type { LeaderTerm, TermEndReason } from './election/leader-term.js';
 export type { Candidate, Leadership } from './election/leadership.js';
 export { currentTerm } from './election/current-term.js';
 export { CandidacyEndedError } from './election/candidacy-ended.error.js';
+export { InvalidCandidacyError } from './election/invalid-candidacy.error.js';
 export { InvalidElectionNameError } from './election/election-name.js';
 export { CoordinationModuleMissingError } from './election/leader-gate.js';
 export { NotLeaderError, type NotLeaderPayload } from './election/not-leader.error.js';
@@ -60,6 +61,7 @@ export {
   type ConnectFailure,
   type ConnectFailureReason,
   EtcdConnectError,
+  TwoClustersError,
 } from './client/etcd-connect.error.js';
 export { InvalidEndpointError } from './client/endpoint-address.js';
 export {

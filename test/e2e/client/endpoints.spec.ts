@@ -27,6 +27,19 @@ describe.runIf(lines.length > 0)('the endpoints at the start', () => {
   });
   afterAll(() => server.stop());
 
+  it('are refused when they belong to two clusters, and both are named', async () => {
+    const stranger = await EtcdServer.start({
+      extraArgs: ['--initial-cluster-token', 'another'],
+    });
+    onTestFinished(() => stranger.stop());
+    const endpoints = [server.endpoint, stranger.endpoint];
+    await expect(EtcdClient.connect(clientOptions(endpoints, quick))).rejects.toMatchObject({
+      code: 'ENDPOINTS_OF_TWO_CLUSTERS',
+      endpoint: server.endpoint,
+      other: stranger.endpoint,
+    });
+  });
+
   it('are all named, each with its reason, when none can be used', async () => {
     const frozen = await TcpProxy.start({ target: server.address });
     frozen.blackhole();
@@ -198,9 +211,21 @@ describe.runIf(lines.length > 0)('the endpoints of a cluster that changes', () =
     await waitFor(() => client.requestsSent > asked + 10, { what: 'several more looks' });
     expect(client.endpoints).toHaveLength(2);
 
-    await proxy.pass();
-    await waitFor(() => client.endpoints.includes(proxy.url), { what: 'the member to be taken' });
+    // One that answers at a configured address is, though that was dropped before.
+    leaver!.proxy.target = added.address;
+    await leaver!.proxy.pass();
+    await waitFor(() => client.endpoints.includes(leaver!.endpoint), {
+      what: 'the configured address to be taken back',
+    });
     expect(client.endpoints).toHaveLength(3);
+
+    const newcomer = await connect(
+      rest.map(({ endpoint }) => endpoint),
+      { endpointSyncInterval: 100 },
+    );
+    await proxy.pass();
+    await waitFor(() => newcomer.endpoints.includes(proxy.url), { what: 'the member to be taken' });
+    expect(newcomer.endpoints).toHaveLength(3);
     await added.kill();
     await proxy.close();
   });

@@ -25,13 +25,13 @@ describe.runIf(lines.length > 0)('TLS', () => {
   beforeAll(async () => {
     authority = await TestAuthority.create();
     const own = await show();
-    [plain, secure, expired, elsewhere, mutual] = (await Promise.all([
+    [plain, secure, expired, elsewhere, mutual] = await Promise.all([
       start(),
       start(own),
       start(await show({ expired: true })),
       start(await show({ hosts: ['etcd.example'] })),
       start({ ...own, clientCaFile: authority.caFile }),
-    ])) as [EtcdServer, EtcdServer, EtcdServer, EtcdServer, EtcdServer];
+    ]);
   });
   afterAll(() => Promise.all(servers.map((server) => server.stop())));
 

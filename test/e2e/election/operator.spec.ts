@@ -88,17 +88,72 @@ describe.each(servers)('an operator of $name', ({ start }) => {
     expect(a!.session.lease!.id).not.toBe(lease.id);
   });
 
-  it('who puts a key by hand is waited for like any candidate, and harms nobody', async () => {
+  it('who puts a key by hand holds nobody up', async () => {
     using etcd = rawEtcd(server.endpoint);
-    const key = `${prefixOf(election)}by-hand`;
-    await etcd.client.put(key).value('not a record');
     for (const { elections } of instances) await elections.leave(election);
+    await etcd.client.put(`${prefixOf(election)}README`).value('not a record');
     await instances[0]!.elections.join(election);
-    const ids = async () =>
-      (await instances[1]!.elections.candidates(election)).map((c) => c.candidateId);
-    await waitFor(async () => (await ids()).join() === ',a', { what: 'b to see both' });
-    expect(logs[0]!.standing).toBeUndefined();
-    await etcd.client.delete().key(key);
     await waitFor(() => logs[0]!.standing, { what: 'a to lead' });
+    expect(await instances[1]!.elections.candidates(election)).toMatchObject([
+      { candidateId: 'a' },
+    ]);
+    await etcd.client.delete().key(`${prefixOf(election)}README`);
+  });
+
+  it("who puts something over the leader's key takes it from its lease: the next one leads", async () => {
+    using etcd = rawEtcd(server.endpoint);
+    const { signal } = logs[0]!.standing!;
+    await etcd.client.put(await keyOf(0)).value('touched');
+    await waitFor(() => logs[1]!.standing, { what: 'b to lead' });
+    await waitFor(() => signal.aborted, { what: "a's term to end" });
+    await queued('b,c,a');
+  });
+});
+
+describe('what a candidate says of itself', () => {
+  let server: ServerUnderTest;
+  let instance: Instance;
+
+  beforeAll(async () => {
+    server = await servers[0]!.start();
+    instance = await Instance.start('a', server.endpoint);
+  });
+  afterAll(async () => {
+    await instance?.close();
+    await server?.stop();
+  });
+
+  it.each([
+    ['a number', 7],
+    ['null', null],
+    ['a buffer', Buffer.from('x')],
+    ['64 KiB and a byte', 'x'.repeat(64 * 1024 + 1)],
+  ])('is refused if it is %s, and changes nothing', async (_, value) => {
+    const { elections } = instance;
+    const election = `said-${typeof value}`;
+    const bad = { value: value as string };
+    const refusal = { code: 'INVALID_CANDIDACY', option: 'value' };
+    await expect(elections.join(election, bad)).rejects.toMatchObject(refusal);
+    await expect(elections.campaign(election, bad)).rejects.toMatchObject(refusal);
+    await elections.join(election, { value: 'good' });
+    await expect(elections.join(election, bad)).rejects.toMatchObject(refusal);
+    expect(await elections.candidates(election)).toMatchObject([{ value: 'good' }]);
+    await elections.leave(election);
+  });
+
+  it('is kept out of it with options that are none', async () => {
+    const { elections } = instance;
+    await expect(elections.join('e', null as never)).rejects.toMatchObject({ option: 'options' });
+    await expect(elections.campaign('e', { signal: 'x' as never })).rejects.toMatchObject({
+      code: 'INVALID_CANDIDACY',
+      option: 'signal',
+    });
+    expect(await elections.candidates('e')).toEqual([]);
+  });
+
+  it('may be as long as it is allowed to be', async () => {
+    const value = 'x'.repeat(64 * 1024);
+    await instance.elections.join('long', { value });
+    expect(await instance.elections.candidates('long')).toMatchObject([{ value }]);
   });
 });

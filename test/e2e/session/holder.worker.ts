@@ -15,11 +15,14 @@ lease.signal.addEventListener('abort', () => (listenerHeard = true));
 say({ type: 'holding', lease: lease.id, aborted: lease.signal.aborted });
 
 let last = performance.now();
-const look = () => {
+const look = (): void => {
   const now = performance.now();
   const slept = now - last;
   last = now;
-  if (slept < 500) return setTimeout(look, 5);
+  if (slept < 500) {
+    setTimeout(look, 5);
+    return;
+  }
   // The first thing that this process does on waking, before any other timer of it has fired.
   say({
     type: 'woke',

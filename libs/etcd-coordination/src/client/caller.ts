@@ -169,7 +169,7 @@ export class Caller {
         this.underway.delete(call);
         if (!error) {
           endpoint.heard();
-          endpoint.memberId = memberOf(response) ?? endpoint.memberId;
+          identify(endpoint, response);
           resolve(response as T);
           return;
         }
@@ -196,7 +196,10 @@ export class Caller {
   }
 }
 
-function memberOf(response: unknown): string | null {
-  const id = (response as { header?: { member_id?: string } }).header?.member_id;
-  return id === undefined || id === '0' ? null : id;
+/** Every answer says who gave it; behind one address that may change. */
+function identify(endpoint: Endpoint, response: unknown): void {
+  const { header } = response as { header?: { member_id?: string; cluster_id?: string } };
+  if (!header?.member_id || header.member_id === '0') return;
+  endpoint.memberId = header.member_id;
+  endpoint.clusterId = header.cluster_id ?? null;
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { EtcdCoordinationError } from './coordination.error.js';
 
 /** Where a member of etcd serves its clients. */
@@ -18,7 +19,7 @@ export class InvalidEndpointError extends EtcdCoordinationError {
   ) {
     super(
       'INVALID_ENDPOINT',
-      `The etcd endpoint ${JSON.stringify(endpoint) ?? String(endpoint)} ${problem}; write it as "host:port", "http://host:port" or "https://host:port".`,
+      `The etcd endpoint ${shown(endpoint)} ${problem}; write it as "host:port", "http://host:port" or "https://host:port".`,
     );
   }
 }
@@ -43,4 +44,13 @@ export function parseEndpoint(endpoint: unknown): EndpointAddress {
   const target = `${host}:${Number(port)}`;
   const url = `${scheme}://${target}`;
   return { url, target, port: Number(port), secure: scheme === 'https' };
+}
+
+function shown(endpoint: unknown): string {
+  try {
+    return JSON.stringify(endpoint) ?? String(endpoint);
+  } catch {
+    // A bigint, or an object that holds itself.
+    return inspect(endpoint, { depth: 0 });
+  }
 }

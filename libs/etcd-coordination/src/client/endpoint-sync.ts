@@ -3,7 +3,7 @@ import type { IMemberListResponse } from 'etcd3';
 import type { Caller } from './caller.js';
 import type { ClientOptions } from './client-options.js';
 import { Endpoint } from './endpoint.js';
-import { parseEndpoint } from './endpoint-address.js';
+import { parseEndpoint, type EndpointAddress } from './endpoint-address.js';
 import type { EndpointPool } from './endpoint-pool.js';
 
 type Member = IMemberListResponse['members'][number];
@@ -15,13 +15,15 @@ const PROBE_TIMEOUT_MS = 1000;
  *
  * A member that joined is used once one of the addresses it advertises has answered
  * from here, for an advertised address need not be one that this process can reach. A
- * member that left is dropped. An address from the options stays for as long as it is
- * not known to belong to a member that left.
+ * member that left is dropped. An address that was configured is dropped only while no
+ * member of the cluster answers there, and taken back when one does.
  */
 export class EndpointSync {
   private readonly logger = new Logger(EndpointSync.name);
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
+  /** The addresses that were configured, in use or not. */
+  seeds: readonly EndpointAddress[] = [];
 
   constructor(
     private readonly options: ClientOptions,
@@ -56,26 +58,34 @@ export class EndpointSync {
 
   private async synchronize(): Promise<void> {
     const { members } = await this.caller.call<IMemberListResponse>('Cluster', 'memberList', {});
-    await Promise.all(this.pool.all.map((endpoint) => this.identify(endpoint)));
-    const known = new Set(this.pool.all.map((e) => e.memberId));
-    const missing = members.filter((m) => !known.has(m.ID) && !m.isLearner);
-    const found = await Promise.all(missing.map((member) => this.reach(member)));
-    if (this.stopped) {
-      found.forEach((endpoint) => endpoint?.close());
-      return;
-    }
     const present = new Set(members.map((m) => m.ID));
+    const used = new Set(this.pool.all.map((e) => e.address.url));
+    const seeds = this.seeds.filter(({ url }) => !used.has(url)).map((seed) => this.open(seed));
+    const doubtful = this.pool.all.filter((e) => e.memberId === null || !present.has(e.memberId));
+    await Promise.all([...doubtful, ...seeds].map((endpoint) => this.probe(endpoint)));
+
     const kept = this.pool.all.filter((e) => e.memberId === null || present.has(e.memberId));
-    const added = found.filter((endpoint) => endpoint !== null);
+    const added: Endpoint[] = [];
+    const served = new Set(kept.map((e) => e.memberId));
+    const take = (endpoint: Endpoint | null) => {
+      const { memberId } = endpoint ?? {};
+      if (endpoint && memberId && present.has(memberId) && !served.has(memberId)) {
+        served.add(memberId);
+        added.push(endpoint);
+      } else {
+        endpoint?.close();
+      }
+    };
+    seeds.forEach(take);
+    const missing = members.filter((m) => !served.has(m.ID) && !m.isLearner);
+    const found = await Promise.all(missing.map((member) => this.reach(member)));
+    found.forEach(take);
+    if (this.stopped) return added.forEach((endpoint) => endpoint.close());
+
     const dropped = this.pool.replace([...kept, ...added]);
     for (const endpoint of dropped) this.leave(endpoint);
     for (const { address } of added) this.logger.log(`Endpoint ${address.url} joined the cluster.`);
     for (const { address } of dropped) this.logger.log(`Endpoint ${address.url} left the cluster.`);
-  }
-
-  /** Learns which member is behind an address that has not answered yet. */
-  private async identify(endpoint: Endpoint): Promise<void> {
-    if (endpoint.memberId === null) await this.probe(endpoint);
   }
 
   private async reach(member: Member): Promise<Endpoint | null> {
@@ -83,12 +93,16 @@ export class EndpointSync {
     for (const url of member.clientURLs) {
       const address = tryParse(url);
       if (address?.secure !== secure) continue;
-      const endpoint = new Endpoint(address, this.options.credentials);
+      const endpoint = this.open(address);
       await this.probe(endpoint);
       if (endpoint.memberId === member.ID) return endpoint;
       endpoint.close();
     }
     return null;
+  }
+
+  private open(address: EndpointAddress): Endpoint {
+    return new Endpoint(address, this.options.credentials);
   }
 
   private async probe(endpoint: Endpoint): Promise<void> {

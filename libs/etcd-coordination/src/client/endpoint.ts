@@ -36,6 +36,8 @@ const LONGEST_COOL_DOWN_MS = 5000;
 export class Endpoint {
   /** The member behind this address, once it has answered. */
   memberId: string | null = null;
+  /** The cluster of that member. */
+  clusterId: string | null = null;
   private readonly channelCredentials: ChannelCredentials;
   private readonly sockets: TrackedSockets;
   private channel: Channel;

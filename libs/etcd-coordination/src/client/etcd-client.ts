@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
 import {
@@ -18,11 +19,19 @@ import { Endpoint } from './endpoint.js';
 import { InvalidEndpointError, parseEndpoint } from './endpoint-address.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { EndpointSync } from './endpoint-sync.js';
-import { connectFailure, EtcdConnectError, type ConnectFailure } from './etcd-connect.error.js';
+import {
+  connectFailure,
+  EtcdConnectError,
+  TwoClustersError,
+  type ConnectFailure,
+} from './etcd-connect.error.js';
 import { ClientClosedError } from './etcd.errors.js';
 import { blamesEndpoint, grpcFailure } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
 import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
+
+/** How long a start waits for the other endpoints once one has answered. */
+const OTHERS_MS = 250;
 
 /** The standing streams of etcd. */
 type StreamMethod =
@@ -51,6 +60,7 @@ export class EtcdClient {
     );
     this.caller = new Caller(options, this.pool, this.authenticator);
     this.sync = new EndpointSync(options, this.pool, this.caller, (left) => this.leave(left));
+    this.sync.seeds = this.pool.all.map(({ address }) => address);
     this.etcd = new SharedEtcd3(
       {
         exec: (service, method, request, callOptions) =>
@@ -68,6 +78,7 @@ export class EtcdClient {
    * used beside it are logged, each with its reason.
    *
    * @throws EtcdConnectError if none can be used, naming every endpoint and why
+   * @throws TwoClustersError if two endpoints belong to different clusters
    * @throws InvalidEndpointError if an endpoint is malformed
    */
   static async connect(options: ClientOptions): Promise<EtcdClient> {
@@ -188,6 +199,7 @@ export class EtcdClient {
         this.pool.all.find((e) => e.address.url === address.url) ??
         new Endpoint(address, this.options.credentials),
     );
+    this.sync.seeds = addresses;
     for (const dropped of this.pool.replace(next)) this.leave(dropped);
   }
 
@@ -257,6 +269,9 @@ export class EtcdClient {
     } catch {
       throw new EtcdConnectError(this.options.connection, failures);
     }
+    // Those that answer at all do so within moments of the first.
+    await Promise.race([Promise.allSettled(reached), pause(OTHERS_MS, undefined, { ref: false })]);
+    assertOneCluster(this.options.connection, this.pool.all);
     void Promise.allSettled(reached).then(() => {
       if (this.closed) return;
       for (const { endpoint, reason, detail } of failures) {
@@ -276,6 +291,13 @@ export class EtcdClient {
   private assertOpen(): void {
     if (this.closed) throw new ClientClosedError(this.options.connection);
   }
+}
+
+/** Two clusters have two leaders for every election. */
+function assertOneCluster(connection: string, endpoints: readonly Endpoint[]): void {
+  const [first, ...others] = endpoints.filter((e) => e.clusterId !== null);
+  const other = others.find((e) => e.clusterId !== first!.clusterId);
+  if (other) throw new TwoClustersError(connection, first!.address.url, other.address.url);
 }
 
 type OpenStream = (metadata: Metadata) => unknown;

@@ -51,6 +51,20 @@ export class EtcdConnectError extends EtcdCoordinationError {
   }
 }
 
+/** Endpoints of different clusters stand in one list: each would have a leader of its own. */
+export class TwoClustersError extends EtcdCoordinationError {
+  constructor(
+    connection: string,
+    readonly endpoint: string,
+    readonly other: string,
+  ) {
+    super(
+      'ENDPOINTS_OF_TWO_CLUSTERS',
+      `The endpoints ${endpoint} and ${other} of the etcd connection "${connection}" belong to different clusters; name members of one cluster only, and make another connection for the other.`,
+    );
+  }
+}
+
 const REASONS: readonly (readonly [RegExp, ConnectFailureReason])[] = [
   [/ECONNREFUSED/, 'refused'],
   [/ENOTFOUND|EAI_AGAIN|Name resolution failed/, 'unknown-host'],

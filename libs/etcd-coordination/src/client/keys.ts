@@ -106,15 +106,22 @@ export function parseCandidateKey(
 ): (CandidateId & { readonly election: string }) | null {
   const parsed = parseKey(namespace, key);
   if (parsed?.feature !== 'election') return null;
-  const [, lease, sequence] = CANDIDATE.exec(parsed.rest) ?? [];
+  const id = parseCandidateId(parsed.rest);
+  return id && { election: parsed.name, ...id };
+}
+
+/** What follows the election's prefix in a candidate's key, or null if the key is none. */
+export function parseCandidateId(rest: string): CandidateId | null {
+  const [, lease, sequence] = CANDIDATE.exec(rest) ?? [];
   if (lease === undefined || sequence === undefined) return null;
-  return { election: parsed.name, leaseId: BigInt(`0x${lease}`), sequence: Number(sequence) };
+  return { leaseId: BigInt(`0x${lease}`), sequence: Number(sequence) };
 }
 
 /** What is wrong with a namespace, in words that follow "it", or null if nothing is. */
 export function namespaceFault(namespace: unknown): string | null {
   if (typeof namespace !== 'string') return 'is not a string';
   if (namespace === '') return 'is empty';
+  if (Buffer.byteLength(namespace) > 512) return 'has more than 512 bytes';
   if (namespace.includes('\0')) return 'holds a NUL character';
   if (LONE_SURROGATE.test(namespace))
     return 'holds half of a surrogate pair, which UTF-8 cannot say';

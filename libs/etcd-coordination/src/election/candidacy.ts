@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
 import {
   ClientClosedError,
   EtcdAuthenticationError,
   EtcdPermissionDeniedError,
+  EtcdRequestError,
   LeaseNotFoundError,
+  RequestTooLargeError,
 } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
 import type { EtcdSession } from '../session/etcd-session.js';
@@ -90,8 +93,15 @@ export class Candidacy {
 
   /** Changes what the candidate says of itself; its place in the queue stays. */
   async proclaim(value: string): Promise<void> {
+    const before = this.value;
     this.value = value;
-    await this.entry?.proclaim(value);
+    try {
+      await this.entry?.proclaim(value);
+    } catch (error) {
+      // What was refused is not to be put at the next entry either.
+      if (this.value === value) this.value = before;
+      throw error;
+    }
   }
 
   /**
@@ -237,7 +247,7 @@ export class Candidacy {
     const { election } = this.ground;
     const fence = { resource: `election/${election}`, key, token: createRevision! };
     const term = new OwnTerm(election, fence, lease, giveUp);
-    this.logger.log(`Elected in ${this.name}, epoch ${term.epoch}.`);
+    this.logger.log(`Elected in ${JSON.stringify(election)}, epoch ${term.epoch}.`);
     return term;
   }
 
@@ -308,6 +318,9 @@ function isFinal(error: unknown): boolean {
   return (
     error instanceof EtcdPermissionDeniedError ||
     error instanceof EtcdAuthenticationError ||
-    error instanceof ClientClosedError
+    error instanceof RequestTooLargeError ||
+    error instanceof ClientClosedError ||
+    (error instanceof EtcdRequestError && error.status === 'INVALID_ARGUMENT') ||
+    !(error instanceof EtcdCoordinationError)
   );
 }

@@ -105,14 +105,22 @@ describe('the view of an election', () => {
     await expect(ready).rejects.toMatchObject({ code: 'CLIENT_CLOSED' });
   });
 
-  it('counts a key that an operator put as an unknown candidate', async () => {
-    await sync(11, { ...key('x', 11, ''), value: Buffer.from('not a record') });
+  it('counts a candidate whose record was overwritten as an unknown one', async () => {
+    await sync(11, { ...key('a', 11, ''), value: Buffer.from('not a record') });
     expect(view.leader()).toMatchObject({ leaderId: '', value: '' });
+  });
+
+  it('lets no key lead that is not on the lease that it is named for', async () => {
+    const byHand = { ...key('a', 9, ''), key: Buffer.from('ns/election/e/README') };
+    const strange = { ...key('b', 10, 'touched'), lease: '0' };
+    await sync(12, byHand, strange, key('c', 11, 'c'));
+    expect(view.leader()).toMatchObject({ leaderId: 'c' });
+    expect(view.standing(path('b'), 10n, 0)).toBe('gone');
   });
 });
 
 function path(name: string): string {
-  return `ns/election/e/${name}`;
+  return `ns/election/e/${name}-0`;
 }
 
 function key(name: string, revision: number, id: string): IKeyValue {
@@ -122,7 +130,7 @@ function key(name: string, revision: number, id: string): IKeyValue {
     create_revision: `${revision}`,
     mod_revision: `${revision}`,
     version: '1',
-    lease: '0',
+    lease: BigInt(`0x${name}`).toString(),
   };
 }
 

@@ -1,7 +1,8 @@
+import { Logger } from '@nestjs/common';
 import type { IKeyValue } from 'etcd3';
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { electionPrefix } from '../client/keys.js';
+import { electionPrefix, parseCandidateId } from '../client/keys.js';
 import { prefixRange } from '../watch/key-range.js';
 import { PrefixView } from '../watch/prefix-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
@@ -12,7 +13,7 @@ import type { Candidate, Leadership } from './leadership.js';
  * How a candidate's key stands in an election.
  *
  * - `unknown`: the view has not come to the key's revision yet
- * - `gone`: it was deleted, or its lease ended
+ * - `gone`: it was deleted, its lease ended, or somebody put it anew without the lease
  * - `waiting`: another one came earlier
  * - `first`: it leads
  */
@@ -26,6 +27,8 @@ export type Standing = 'unknown' | 'gone' | 'waiting' | 'first';
 export class ElectionView {
   readonly prefix: string;
   private readonly view: PrefixView;
+  private readonly logger = new Logger(ElectionView.name);
+  private readonly strangers = new Set<string>();
   private sorted: IKeyValue[] | null = null;
 
   constructor(
@@ -36,7 +39,10 @@ export class ElectionView {
   ) {
     this.prefix = electionPrefix(namespace, election);
     this.view = new PrefixView(client, hub, this.prefix);
-    this.view.subscribe(() => (this.sorted = null));
+    this.view.subscribe(() => {
+      this.sorted = null;
+      this.warnOfStrangers();
+    });
   }
 
   get synced(): boolean {
@@ -86,6 +92,7 @@ export class ElectionView {
     const { synced, revision, entries } = this.view;
     const own = entries.get(key);
     if (own?.create_revision === createRevision.toString()) {
+      if (!isCandidate(this.prefix, own)) return 'gone';
       return this.candidateKeys()[0] === own ? 'first' : 'waiting';
     }
     const mayCome = !synced || (era === this.era && revision < createRevision);
@@ -109,9 +116,35 @@ export class ElectionView {
     this.view.close();
   }
 
-  private candidateKeys(): IKeyValue[] {
-    return (this.sorted ??= [...this.view.entries.values()].sort(byCreateRevision));
+  private candidateKeys(): readonly IKeyValue[] {
+    return (this.sorted ??= candidatesAmong(this.prefix, this.view.entries.values()));
   }
+
+  /** A key that is no candidate's was put by hand, and somebody may take it for one. */
+  private warnOfStrangers(): void {
+    for (const kv of this.view.entries.values()) {
+      const key = kv.key.toString();
+      if (isCandidate(this.prefix, kv) || this.strangers.has(key)) continue;
+      this.strangers.add(key);
+      this.logger.warn(
+        `The key ${key} is not a candidate's, or no longer on the candidate's lease; it takes no part in the election and can be deleted.`,
+      );
+    }
+  }
+}
+
+/** Those that stand, in the order in which they lead. */
+function candidatesAmong(prefix: string, kvs: Iterable<IKeyValue>): IKeyValue[] {
+  return [...kvs].filter((kv) => isCandidate(prefix, kv)).sort(byCreateRevision);
+}
+
+/**
+ * Whether a key stands for a process: it is named for the lease that it is on. One that
+ * was put by hand, be it over a candidate's, has no lease to end with, and would hold up
+ * everybody after it for ever.
+ */
+function isCandidate(prefix: string, { key, lease }: IKeyValue): boolean {
+  return parseCandidateId(key.toString().slice(prefix.length))?.leaseId === BigInt(lease);
 }
 
 /** The candidates of an election in the order in which they lead, asked of etcd. */
@@ -120,9 +153,10 @@ export async function readCandidates(
   namespace: string,
   election: string,
 ): Promise<Candidate[]> {
-  const { key, rangeEnd } = prefixRange(electionPrefix(namespace, election));
+  const prefix = electionPrefix(namespace, election);
+  const { key, rangeEnd } = prefixRange(prefix);
   const { kvs } = await client.range({ key, range_end: rangeEnd! });
-  return kvs.sort(byCreateRevision).map(({ value: record, create_revision }) => {
+  return candidatesAmong(prefix, kvs).map(({ value: record, create_revision }) => {
     const { id, value } = decodeRecord(record);
     return { candidateId: id, value, since: BigInt(create_revision) };
   });

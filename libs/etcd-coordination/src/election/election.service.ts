@@ -3,9 +3,11 @@ import { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
+import { currentTerm } from './current-term.js';
 import { Candidacy, type CandidacyGround } from './candidacy.js';
 import { CandidacyEndedError } from './candidacy-ended.error.js';
 import { assertElectionName } from './election-name.js';
+import { readCandidacyOptions } from './invalid-candidacy.error.js';
 import type { CandidacyOptions, ElectionIdentity } from './election-options.js';
 import { ElectionView, readCandidates } from './election-view.js';
 import type { LeaderTerm } from './leader-term.js';
@@ -14,6 +16,8 @@ import type { OwnTerm } from './own-term.js';
 
 /** How long the watch of an election stays after its last use, in milliseconds. */
 const LINGER_MS = 10_000;
+
+const SHUTTING_DOWN = 'the application is shutting down';
 
 /** What this process has to do with one election. */
 interface OwnElection {
@@ -40,6 +44,7 @@ export class ElectionService {
   private readonly elections = new Map<string, OwnElection>();
   private sequence = 0;
   private shuttingDown = false;
+  private isOver = false;
   /** Emits when this process follows no election any more. */
   private readonly over = new Subject<void>();
 
@@ -58,10 +63,13 @@ export class ElectionService {
    * once; another `value` then replaces the first.
    *
    * @throws InvalidElectionNameError for a name that none can have
+   * @throws InvalidCandidacyError for a value or a signal that it cannot take
    * @throws EtcdPermissionDeniedError if the user may not write there
    * @throws CandidacyEndedError if the election is left, or the signal aborts, before it stands
    */
-  async join(election: string, { value, signal }: CandidacyOptions = {}): Promise<void> {
+  async join(election: string, options?: CandidacyOptions): Promise<void> {
+    assertElectionName(election);
+    const { value, signal } = readCandidacyOptions(election, options);
     const own = this.enter(election, signal);
     let { joined } = own;
     if (!joined || joined.isEnding) {
@@ -76,7 +84,7 @@ export class ElectionService {
     try {
       await joined.stands;
     } catch (error) {
-      throw ended(election, signal, error);
+      throw ended(election, signal, error, this.whyLeft());
     }
   }
 
@@ -85,11 +93,14 @@ export class ElectionService {
    * is a candidate of its own: two of one process follow each other like any other two.
    *
    * @throws InvalidElectionNameError for a name that none can have
+   * @throws InvalidCandidacyError for a value or a signal that it cannot take
    * @throws EtcdPermissionDeniedError if the user may not write there
    * @throws CandidacyEndedError if the election is left, or the signal aborts, before the win
    */
-  campaign(election: string, { value, signal }: CandidacyOptions = {}): Promise<LeaderTerm> {
+  campaign(election: string, options?: CandidacyOptions): Promise<LeaderTerm> {
     return new Promise((resolve, reject) => {
+      assertElectionName(election);
+      const { value, signal } = readCandidacyOptions(election, options);
       const own = this.enter(election, signal);
       const candidacy = this.stand(election, own, value, true, resolve);
       const leave = () => {
@@ -98,22 +109,28 @@ export class ElectionService {
         reject(ended(election, signal, signal?.reason));
       };
       signal?.addEventListener('abort', leave, { once: true });
-      candidacy.stands.catch((error: unknown) => reject(ended(election, signal, error)));
+      candidacy.stands.catch((error: unknown) =>
+        reject(ended(election, signal, error, this.whyLeft())),
+      );
       void candidacy.whenLeft().then(() => {
         signal?.removeEventListener('abort', leave);
-        reject(ended(election, signal, undefined));
+        reject(ended(election, signal, undefined, this.whyLeft()));
       });
     });
   }
 
   /**
    * Ends every candidacy of this process in an election, and its term: the signal aborts
-   * first, then the key is deleted and the next candidate wins. Resolves when that is done.
+   * first, then the key is deleted and the next candidate wins. Resolves when that is done;
+   * during a shutdown, work under a term does not wait for it, as the shutdown waits for the work.
+   *
+   * @throws InvalidElectionNameError for a name that none can have
    */
   async leave(election: string): Promise<void> {
     assertElectionName(election);
     const own = this.elections.get(election);
-    if (own) await Promise.all([...own.candidacies].map((c) => c.leave('left')));
+    const left = Promise.all([...(own?.candidacies ?? [])].map((c) => c.leave('left')));
+    if (!this.shuttingDown || !currentTerm()) await left;
   }
 
   /** This process's own term, if it leads now by the clock. Makes no call. */
@@ -187,6 +204,7 @@ export class ElectionService {
     this.shuttingDown = true;
     const drain = (term: OwnTerm) => term.drained(drainTimeoutMs);
     await Promise.all(this.all().map((candidacy) => candidacy.leave('shutdown', drain)));
+    this.isOver = true;
     this.over.next();
     for (const own of this.elections.values()) {
       clearTimeout(own.linger);
@@ -195,14 +213,17 @@ export class ElectionService {
     }
   }
 
+  private whyLeft(): string {
+    return this.shuttingDown ? SHUTTING_DOWN : 'the election was left';
+  }
+
   private all(): Candidacy[] {
     return [...this.elections.values()].flatMap((own) => [...own.candidacies]);
   }
 
   private enter(election: string, signal: AbortSignal | undefined): OwnElection {
-    assertElectionName(election);
     if (this.shuttingDown) {
-      throw new CandidacyEndedError(election, 'the application is shutting down');
+      throw new CandidacyEndedError(election, SHUTTING_DOWN);
     }
     if (signal?.aborted) throw ended(election, signal, signal.reason);
     return this.own(election);
@@ -249,6 +270,7 @@ export class ElectionService {
         uses: 0,
         linger: undefined,
       };
+      if (this.isOver) own.term$.complete();
       this.elections.set(election, own);
     }
     return own;
@@ -291,8 +313,13 @@ function isSame(a: Leadership | null, b: Leadership | null): boolean {
   return a?.epoch === b?.epoch && a?.value === b?.value;
 }
 
-function ended(election: string, signal: AbortSignal | undefined, cause: unknown): Error {
+function ended(
+  election: string,
+  signal: AbortSignal | undefined,
+  cause: unknown,
+  why = 'the election was left',
+): Error {
   if (signal?.aborted) return new CandidacyEndedError(election, 'its signal was aborted', cause);
   if (cause instanceof EtcdCoordinationError) return cause;
-  return new CandidacyEndedError(election, 'the election was left', cause);
+  return new CandidacyEndedError(election, why, cause);
 }

@@ -4,7 +4,7 @@ import { copyMetadata } from './copy-metadata.js';
 import { assertElectionName } from './election-name.js';
 import { CoordinationModuleMissingError, type LeaderGate, leaderGateKey } from './leader-gate.js';
 import { isMessageHandler } from './message-handler.js';
-import { participate } from './participation.js';
+import { InvalidDecoratorUseError, participate } from './participation.js';
 import { runInTerm } from './run-in-term.js';
 
 /** How `@Leader` treats a call on an instance that does not lead. */
@@ -49,6 +49,7 @@ export type MethodDecoratorFor<Method> = <M extends Method>(
  *
  * @param election which election; all instances that name it, over the same namespace, compete
  * @throws {InvalidElectionNameError} while the class is defined, if the name cannot be one
+ * @throws {InvalidDecoratorUseError} likewise, if an option or the place is wrong
  *
  * @example
  * ```ts
@@ -69,12 +70,11 @@ export function Leader(
   election: string,
   options: LeaderOptions & { readonly otherwise: 'throw' },
 ): MethodDecorator;
-export function Leader(
-  election: string,
-  { otherwise = 'skip', connection = DEFAULT_CONNECTION }: LeaderOptions = {},
-): MethodDecorator {
+export function Leader(election: string, options: LeaderOptions = {}): MethodDecorator {
   assertElectionName(election);
   return (target, name, descriptor: PropertyDescriptor) => {
+    assertLeaderOptions(nameOf(target, name), options);
+    const { otherwise = 'skip', connection = DEFAULT_CONNECTION } = options;
     participate('Leader', target, name, descriptor, election, connection);
     const key = leaderGateKey(connection);
     const method = descriptor.value as AnyMethod;
@@ -97,6 +97,23 @@ export function Leader(
     copyMetadata(method, gated);
     descriptor.value = gated;
   };
+}
+
+/** A misspelt option would skip silently what was meant to fail. */
+function assertLeaderOptions(place: string, options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidDecoratorUseError('Leader', place, 'its options are not an object');
+  }
+  const unknown = Object.keys(options).find((key) => key !== 'otherwise' && key !== 'connection');
+  if (unknown !== undefined) {
+    const fault = `it has no option "${unknown}", only "otherwise" and "connection"`;
+    throw new InvalidDecoratorUseError('Leader', place, fault);
+  }
+  const { otherwise = 'skip' } = options as LeaderOptions;
+  if (otherwise !== 'skip' && otherwise !== 'throw') {
+    const fault = `its option "otherwise" is neither 'skip' nor 'throw'`;
+    throw new InvalidDecoratorUseError('Leader', place, fault);
+  }
 }
 
 /**

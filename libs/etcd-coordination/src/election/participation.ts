@@ -15,7 +15,7 @@ export class InvalidDecoratorUseError extends EtcdCoordinationError {
   constructor(decorator: string, place: string, fault: string) {
     super(
       'INVALID_DECORATOR_USE',
-      `@${decorator} on ${place} cannot work: ${fault}. Put it on a method of a class that Nest builds.`,
+      `@${decorator} on ${place} cannot work: ${fault}. It stands on methods of classes that Nest builds.`,
     );
   }
 }

@@ -1,6 +1,10 @@
 import { didYouMean } from './did-you-mean.js';
 import { InvalidOptionError, shown } from './invalid-option.error.js';
 
+/** What is told to the whole fleet, or a part of every key, is to be short. */
+const MAX_TEXT_BYTES = 1024;
+const TEXT_ADVICE = `give a string that is not empty, of ${MAX_TEXT_BYTES} bytes at most.`;
+
 interface WholeNumberRule {
   readonly fallback: number;
   readonly least: number;
@@ -47,8 +51,8 @@ export class OptionReader {
 
   text(name: string): string {
     const value = this.given[name];
-    if (typeof value === 'string' && value !== '') return value;
-    throw this.wrong(name, value, 'give a string that is not empty.');
+    if (isText(value)) return value;
+    throw this.wrong(name, value, TEXT_ADVICE);
   }
 
   optionalText(name: string): string | undefined {
@@ -132,4 +136,9 @@ export class OptionReader {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether it is a text that others can be told: not empty and not huge. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_TEXT_BYTES;
 }

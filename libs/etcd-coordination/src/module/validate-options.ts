@@ -16,7 +16,7 @@ import {
   type ServiceOptions,
 } from './coordination-options.js';
 import { InvalidOptionError, shown } from './invalid-option.error.js';
-import { OptionReader } from './option-reader.js';
+import { isText, OptionReader } from './option-reader.js';
 import { readCredentials } from './validate-credentials.js';
 import { readEndpoints } from './validate-endpoints.js';
 
@@ -121,11 +121,11 @@ function readInstanceId(given: unknown, service: ServiceOptions | undefined): st
   if (given === undefined) {
     return `${service?.name ?? hostname()}-${process.pid}-${randomBytes(2).toString('hex')}`;
   }
-  if (typeof given === 'string' && given !== '' && !unsayable(given)) return given;
+  if (isText(given) && !unsayable(given)) return given;
   throw new InvalidOptionError(
     'instanceId',
     given,
-    `is ${shown(given)}: it must be a string that is not empty, and different for each process. Leave it out to have one made.`,
+    `is ${shown(given)}: it must be a string that is not empty, of 1024 bytes at most, and different for each process. Leave it out to have one made.`,
   );
 }
 
