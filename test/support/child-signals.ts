@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** What both etcd servers and workers can be done to. */
 export function hasExited(child: ChildProcess): boolean {
@@ -28,4 +29,20 @@ export async function stopSoon(child: ChildProcess, budgetMs = 5_000): Promise<v
   const timer = setTimeout(() => child.kill('SIGKILL'), budgetMs);
   await gone;
   clearTimeout(timer);
+}
+
+/** SIGSTOP; returns when every thread of the process stands still, which takes the kernel a moment. */
+export function freezeNow(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  // Where there is no /proc, that moment is not seen.
+  if (!existsSync('/proc/self/task')) return;
+  while (!standsStill(pid)) continue;
+}
+
+function standsStill(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((task) => {
+    const stat = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8');
+    // The state follows the name, which may hold spaces and brackets.
+    return 'TtZX'.includes(stat.slice(stat.lastIndexOf(')') + 2).charAt(0));
+  });
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exited, hasExited, killNow, stopSoon } from './child-signals.js';
+import { exited, freezeNow, hasExited, killNow, stopSoon } from './child-signals.js';
 import { requireEtcd } from './etcd-binaries.js';
 import { freePorts } from './free-port.js';
 import { reapProcess } from './reaper.js';
@@ -113,7 +113,7 @@ export class EtcdServer {
 
   /** SIGSTOP: it answers nothing, and its connections stay open. */
   freeze(): void {
-    process.kill(this.pid, 'SIGSTOP');
+    freezeNow(this.pid);
   }
 
   thaw(): void {

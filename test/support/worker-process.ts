@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { exited, hasExited, killNow, stopSoon } from './child-signals.js';
+import { exited, freezeNow, hasExited, killNow, stopSoon } from './child-signals.js';
 import { reapProcess } from './reaper.js';
 import { waitFor } from './wait-for.js';
 
@@ -111,7 +111,7 @@ export class WorkerProcess {
 
   /** SIGSTOP: as a machine that swaps, or a virtual machine that is moved. */
   freeze(): void {
-    this.child.kill('SIGSTOP');
+    freezeNow(this.child.pid!);
   }
 
   thaw(): void {

@@ -79,17 +79,24 @@ describe.each(servers)('an instance that $name is out of reach of', ({ start }) 
     await waitFor(() => seen.at(-1)?.leaderId === 'near', { what: 'the leader to be seen' });
     await network.refuse();
     // The names of the keys are in the other order than the keys came.
-    const record = (id: string) => JSON.stringify({ id, value: '', mark: id });
-    await putKey(server.endpoint, `${prefixOf(election)}f-1`, record('second'));
-    await putKey(server.endpoint, `${prefixOf(election)}1-1`, record('third'));
+    const { etcd } = near.client;
+    for (const [lease, id] of [
+      ['15', 'second'],
+      ['1', 'third'],
+    ] as const) {
+      await near.client.leaseGrant(lease, 60);
+      const key = `${prefixOf(election)}${Number(lease).toString(16)}-1`;
+      await etcd
+        .put(key)
+        .value(JSON.stringify({ id, value: '', mark: id }))
+        .lease(lease);
+    }
     await near.elections.leave(election);
     await network.pass();
     await waitFor(() => seen.at(-1)?.leaderId !== 'near', { what: 'another leader' });
     expect(seen.map((leader) => leader?.leaderId)).toEqual(['near', 'second']);
     watching.unsubscribe();
-    for (const name of ['f-1', '1-1']) {
-      await near.client.etcd.delete().key(`${prefixOf(election)}${name}`);
-    }
+    for (const lease of ['15', '1']) await near.client.leaseRevoke(lease);
   });
 });
 
