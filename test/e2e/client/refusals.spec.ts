@@ -94,6 +94,8 @@ it.runIf(lines.length > 0)('goes on when etcd has no leader for a while', async 
   const client = await connect(server.endpoint, { timeouts: { read: 10_000 } });
   await client.etcd.put('k').value('v');
   await server.kill();
+  // Until the connection is known to be gone, nobody could say whether a write was applied.
+  await expect(client.etcd.get('k').string()).rejects.toBeInstanceOf(EtcdUnavailableError);
   await expect(client.etcd.put('k').value('w').exec()).rejects.toBeInstanceOf(EtcdUnavailableError);
   await server.restart();
   await waitFor(() => client.etcd.get('k').string(), { what: 'the server to be reached again' });
