@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** One way of doing a piece of work. */
 export interface Contender {
   readonly name: string;
@@ -40,6 +42,8 @@ export async function alternate(measure: Measure): Promise<Outcome> {
   const samples = measure.contenders.map(() => [] as number[]);
   for (let round = 0; round <= measure.rounds; round++) {
     for (const [i, contender] of measure.contenders.entries()) {
+      // What the one before left to be cleared away is not this one's.
+      await pause(5);
       const figure = await contender.run();
       if (round > 0) samples[i]!.push(figure);
     }

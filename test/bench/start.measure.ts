@@ -10,8 +10,8 @@ export function startMeasure(endpoint: string): Measure {
   return {
     title: 'process start to first answer, in a Nest application',
     unit: 'ms',
+    // No target: beside the read it connects to every endpoint and takes a lease, which plain etcd3 does not.
     rounds: 12,
-    atMostRatio: 1.1,
     contenders: [
       starter('plain etcd3', './start-plain.mjs', endpoint),
       starter('library', './start-library.mjs', endpoint),
