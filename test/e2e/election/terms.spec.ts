@@ -132,7 +132,9 @@ describe.each(servers)('terms, on $name', ({ start }) => {
     await waitFor(async () => (await value()) === 'newest', { what: 'the new value' });
     await b.elections.leave(election);
     await term(a);
-    expect(b.elections.leader(election)).toMatchObject({ leaderId: 'a', value: 'newest' });
+    const seen = () => b.elections.leader(election);
+    await waitFor(() => seen()?.leaderId === 'a', { what: 'b to see a lead' });
+    expect(seen()).toMatchObject({ value: 'newest' });
   });
 
   it('come of joining while an earlier candidacy is on its way out', async () => {
