@@ -100,6 +100,17 @@ describe.each(servers)('an operator of $name', ({ start }) => {
     await etcd.client.delete().key(`${prefixOf(election)}README`);
   });
 
+  it("who leaves a dead candidate's key without a lease holds nobody up, and its guard ends", async () => {
+    for (const { elections } of instances) await elections.leave(election);
+    const orphan = `${prefixOf(election)}abc-0`;
+    const { etcd } = instances[1]!.client;
+    await etcd.put(orphan).value('touched');
+    await instances[0]!.elections.join(election);
+    await waitFor(() => logs[0]!.standing, { what: 'a to lead' });
+    // Before anybody led over it: a write that it guards must not be applied any more.
+    expect(await etcd.get(orphan).string()).toBeNull();
+  });
+
   it("who puts something over the leader's key takes it from its lease: the next one leads", async () => {
     using etcd = rawEtcd(server.endpoint);
     const { signal } = logs[0]!.standing!;

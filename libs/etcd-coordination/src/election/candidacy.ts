@@ -12,7 +12,7 @@ import {
 import { retryDelay } from '../client/retry-delay.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
-import { CandidateEntry, KeyTakenError, type EntryPlace } from './candidate-entry.js';
+import { CandidateEntry, deleteOrphan, KeyTakenError, type EntryPlace } from './candidate-entry.js';
 import type { ElectionView } from './election-view.js';
 import type { TermEndReason } from './leader-term.js';
 import { OwnTerm } from './own-term.js';
@@ -48,6 +48,7 @@ export interface CandidacyGround extends EntryPlace {
 /** What is done between the end of a term here and the moment at which others may win. */
 export type BeforeHandOver = (term: OwnTerm) => Promise<unknown>;
 
+const FAILED = Symbol('failed');
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 /** An entry whose answer was lost can still be applied while etcd holds the request, some 7 s. */
 const LATE_ENTRY_MS = 10_000;
@@ -69,6 +70,7 @@ export class Candidacy {
   private entry: CandidateEntry | null = null;
   /** How often in a row the key was deleted by somebody else soon after it was put. */
   private deletions = 0;
+  private removing = false;
   private settleStands!: { resolve: () => void; reject: (error: unknown) => void };
 
   constructor(
@@ -212,6 +214,7 @@ export class Candidacy {
         if (view.error) return end('refused');
         const standing = view.standing(entry.key, entry.createRevision!, era);
         if (standing === 'gone') return end('key-deleted');
+        if (standing === 'waiting') this.removeOrphan(entry, lease);
         if (standing !== 'first' || term) return;
         term = this.newTerm(lease, entry, async (why) => {
           if (term!.isValid()) end(why);
@@ -296,6 +299,28 @@ export class Candidacy {
       }
     }
     done();
+  }
+
+  /** What stands ahead may belong to nobody any more; the first behind it takes it away. */
+  private removeOrphan(entry: CandidateEntry, lease: SessionLease): void {
+    const orphan = this.ground.view.orphanAhead(entry.key);
+    if (!orphan || this.removing || this.isEnding || !lease.isValid()) return;
+    this.removing = true;
+    this.logger.warn(
+      `The key ${orphan.key.toString()} was put over by somebody and is on no candidate's lease any more; deleting it.`,
+    );
+    void deleteOrphan(this.ground.client, orphan)
+      .catch((error: unknown) => {
+        this.logger.warn(`It cannot be deleted yet, it is tried again: ${String(error)}`);
+        return this.pauseUnlessLeaving(RETRY.maxDelayMs).then(() => FAILED);
+      })
+      .then((outcome) => {
+        this.removing = false;
+        const next = this.ground.view.orphanAhead(entry.key);
+        // The one just deleted is shown until the watch tells that it is gone.
+        if (this.entry === entry && (next !== orphan || outcome === FAILED))
+          this.removeOrphan(entry, lease);
+      });
   }
 
   /** A request to put the key whose answer was lost may yet be applied, and nobody would know the key. */

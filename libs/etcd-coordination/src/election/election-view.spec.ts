@@ -110,12 +110,17 @@ describe('the view of an election', () => {
     expect(view.leader()).toMatchObject({ leaderId: '', value: '' });
   });
 
-  it('lets no key lead that is not on the lease that it is named for', async () => {
+  it('lets nobody lead over a key that was put over, and names who is to delete it', async () => {
     const byHand = { ...key('a', 9, ''), key: Buffer.from('ns/election/e/README') };
     const strange = { ...key('b', 10, 'touched'), lease: '0' };
     await sync(12, byHand, strange, key('c', 11, 'c'));
-    expect(view.leader()).toMatchObject({ leaderId: 'c' });
+    expect(view.leader()).toBeNull();
     expect(view.standing(path('b'), 10n, 0)).toBe('gone');
+    expect(view.standing(path('c'), 11n, 0)).toBe('waiting');
+    expect(view.orphanAhead(path('c'))).toBe(strange);
+    watch.events([remove('b', 13)]);
+    expect(view.leader()).toMatchObject({ leaderId: 'c' });
+    expect(view.orphanAhead(path('c'))).toBeNull();
   });
 });
 

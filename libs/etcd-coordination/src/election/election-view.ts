@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { IKeyValue } from 'etcd3';
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { electionPrefix, parseCandidateId } from '../client/keys.js';
+import { electionPrefix, parseCandidateId, type CandidateId } from '../client/keys.js';
 import { prefixRange } from '../watch/key-range.js';
 import { PrefixView } from '../watch/prefix-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
@@ -92,7 +92,7 @@ export class ElectionView {
     const { synced, revision, entries } = this.view;
     const own = entries.get(key);
     if (own?.create_revision === createRevision.toString()) {
-      if (!isCandidate(this.prefix, own)) return 'gone';
+      if (isOrphan(this.prefix, own)) return 'gone';
       return this.candidateKeys()[0] === own ? 'first' : 'waiting';
     }
     const mayCome = !synced || (era === this.era && revision < createRevision);
@@ -102,7 +102,7 @@ export class ElectionView {
   /** Who leads, or null if nobody does or it is not known yet. */
   leader(): Leadership | null {
     const first = this.candidateKeys()[0];
-    if (!first) return null;
+    if (!first || isOrphan(this.prefix, first)) return null;
     const { id, value } = decodeRecord(first.value);
     return {
       election: this.election,
@@ -110,6 +110,13 @@ export class ElectionView {
       value,
       epoch: BigInt(first.create_revision),
     };
+  }
+
+  /** The first key, if it is an orphan and the given one is the first behind orphans: that one is to delete it. */
+  orphanAhead(key: string): IKeyValue | null {
+    const keys = this.candidateKeys();
+    const standing = keys.find((kv) => !isOrphan(this.prefix, kv));
+    return standing?.key.toString() === key && keys[0] !== standing ? keys[0]! : null;
   }
 
   close(): void {
@@ -124,27 +131,31 @@ export class ElectionView {
   private warnOfStrangers(): void {
     for (const kv of this.view.entries.values()) {
       const key = kv.key.toString();
-      if (isCandidate(this.prefix, kv) || this.strangers.has(key)) continue;
+      if (nameOf(this.prefix, kv) || this.strangers.has(key)) continue;
       this.strangers.add(key);
       this.logger.warn(
-        `The key ${key} is not a candidate's, or no longer on the candidate's lease; it takes no part in the election and can be deleted.`,
+        `The key ${key} is not a candidate's; it takes no part in the election and can be deleted.`,
       );
     }
   }
 }
 
-/** Those that stand, in the order in which they lead. */
+/** The keys named for candidates, in the order in which they lead. */
 function candidatesAmong(prefix: string, kvs: Iterable<IKeyValue>): IKeyValue[] {
-  return [...kvs].filter((kv) => isCandidate(prefix, kv)).sort(byCreateRevision);
+  return [...kvs].filter((kv) => nameOf(prefix, kv) !== null).sort(byCreateRevision);
+}
+
+function nameOf(prefix: string, { key }: IKeyValue): CandidateId | null {
+  return parseCandidateId(key.toString().slice(prefix.length));
 }
 
 /**
- * Whether a key stands for a process: it is named for the lease that it is on. One that
- * was put by hand, be it over a candidate's, has no lease to end with, and would hold up
- * everybody after it for ever.
+ * Whether a candidate's key is no longer on the lease that it is named for, because
+ * somebody put something over it. It would outlive its process. Nobody may lead while it
+ * stands all the same: its create revision is as it was, and guards writes.
  */
-function isCandidate(prefix: string, { key, lease }: IKeyValue): boolean {
-  return parseCandidateId(key.toString().slice(prefix.length))?.leaseId === BigInt(lease);
+function isOrphan(prefix: string, kv: IKeyValue): boolean {
+  return nameOf(prefix, kv)?.leaseId !== BigInt(kv.lease);
 }
 
 /** The candidates of an election in the order in which they lead, asked of etcd. */
@@ -156,7 +167,8 @@ export async function readCandidates(
   const prefix = electionPrefix(namespace, election);
   const { key, rangeEnd } = prefixRange(prefix);
   const { kvs } = await client.range({ key, range_end: rangeEnd! });
-  return candidatesAmong(prefix, kvs).map(({ value: record, create_revision }) => {
+  const standing = candidatesAmong(prefix, kvs).filter((kv) => !isOrphan(prefix, kv));
+  return standing.map(({ value: record, create_revision }) => {
     const { id, value } = decodeRecord(record);
     return { candidateId: id, value, since: BigInt(create_revision) };
   });
