@@ -117,6 +117,54 @@ export function parseCandidateId(rest: string): CandidateId | null {
   return { leaseId: BigInt(`0x${lease}`), sequence: Number(sequence) };
 }
 
+/**
+ * The prefix of what an instance follows of a configuration: its layers, and a release that
+ * is under way.
+ */
+export function configLivePrefix(namespace: string, config: string): string {
+  return `${namePrefix(namespace, 'config', config)}live/`;
+}
+
+/** The prefix of a configuration's layers, the documents that are merged into its value. */
+export function configLayersPrefix(namespace: string, config: string): string {
+  return `${configLivePrefix(namespace, config)}layer/`;
+}
+
+/** The key of one layer: `path` is `shared`, or a kind and whose it is, such as `['zone', 'eu-1']`. */
+export function configLayerKey(namespace: string, config: string, path: readonly string[]): string {
+  return configLayersPrefix(namespace, config) + path.map(escapeSegment).join('/');
+}
+
+/** The key of the state of a configuration's last release. */
+export function configReleaseKey(namespace: string, config: string): string {
+  return `${configLivePrefix(namespace, config)}release`;
+}
+
+/** The key of the document that a release under way brings. */
+export function configCandidateKey(namespace: string, config: string): string {
+  return `${configLivePrefix(namespace, config)}candidate`;
+}
+
+/** The prefix of the history of one layer. */
+export function configHistoryPrefix(
+  namespace: string,
+  config: string,
+  path: readonly string[],
+): string {
+  const layer = path.map(escapeSegment).join('/');
+  return `${namePrefix(namespace, 'config', config)}history/${layer}/`;
+}
+
+/** The prefix under which instances report on a release under way. */
+export function configReportsPrefix(namespace: string, config: string): string {
+  return `${namePrefix(namespace, 'config', config)}report/`;
+}
+
+/** The key of one instance's report on a release under way. */
+export function configReportKey(namespace: string, config: string, instanceId: string): string {
+  return configReportsPrefix(namespace, config) + escapeSegment(instanceId);
+}
+
 /** What is wrong with a namespace, in words that follow "it", or null if nothing is. */
 export function namespaceFault(namespace: unknown): string | null {
   if (typeof namespace !== 'string') return 'is not a string';

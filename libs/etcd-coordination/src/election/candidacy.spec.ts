@@ -69,6 +69,10 @@ class FakeView {
     return this.place;
   }
 
+  orphanAhead(): null {
+    return null;
+  }
+
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
