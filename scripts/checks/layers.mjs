@@ -2,7 +2,7 @@
 const FEATURES = ['election', 'lock', 'config', 'registry', 'discovery', 'traffic', 'transaction'];
 
 /** What every feature stands on. */
-const BELOW_FEATURES = ['watch', 'session', 'client', 'context', 'metrics'];
+const BELOW_FEATURES = ['nest', 'watch', 'session', 'client', 'context', 'metrics'];
 
 const feature = { folders: BELOW_FEATURES };
 
@@ -17,6 +17,8 @@ export const LAYERS = {
   ...Object.fromEntries(FEATURES.map((name) => [name, feature])),
   // An instance is discovered in what the registry wrote.
   discovery: { folders: [...BELOW_FEATURES, 'registry'] },
+  // What several features need of Nest: its objects, marked methods, metadata.
+  nest: { folders: ['client'] },
   watch: { folders: ['session', 'client'] },
   session: { folders: ['client'] },
   client: { folders: [] },

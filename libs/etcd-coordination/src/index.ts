@@ -35,8 +35,9 @@ export { InvalidCandidacyError } from './election/invalid-candidacy.error.js';
 export { InvalidElectionNameError } from './election/election-name.js';
 export { CoordinationModuleMissingError } from './election/leader-gate.js';
 export { NotLeaderError, type NotLeaderPayload } from './election/not-leader.error.js';
-export { InvalidDecoratorUseError } from './election/participation.js';
 export { TermEndedError } from './election/term-ended.error.js';
+
+export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
 
 export { currentFence } from './context/ownership-context.js';
 export type { Fence } from './context/fence.js';

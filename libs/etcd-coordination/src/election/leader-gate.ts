@@ -1,6 +1,6 @@
 import type { InjectionToken } from '@nestjs/common';
-import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { ConnectionSymbols, importAdvice } from '../nest/connection-symbols.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { Leadership } from './leadership.js';
 import { NotLeaderError } from './not-leader.error.js';
@@ -58,39 +58,23 @@ export class CoordinationModuleMissingError extends EtcdCoordinationError {
   }
 }
 
-const keys = new Map<string, symbol>();
-const tokens = new Map<string, symbol>();
+const keys = new ConnectionSymbols(
+  (connection) =>
+    `LeaderGate: for @Leader, @OnElected and @OnRevoked import ${importAdvice(connection)}`,
+);
+const tokens = new ConnectionSymbols(
+  (connection) => `LeaderGate (import ${importAdvice(connection)})`,
+);
 
 /**
  * The property under which a decorated object carries its gate. Its description is written
  * for the error with which Nest says that it cannot fill it.
  */
 export function leaderGateKey(connection: string): symbol {
-  return symbolOf(
-    keys,
-    connection,
-    `LeaderGate: for @Leader, @OnElected and @OnRevoked import ${importAdvice(connection)}`,
-  );
+  return keys.of(connection);
 }
 
 /** The token under which the module provides the gate of a connection. */
 export function leaderGateToken(connection: string): InjectionToken<LeaderGate> {
-  return symbolOf(tokens, connection, `LeaderGate (import ${importAdvice(connection)})`);
-}
-
-/** What to import so that a connection exists. */
-export function importAdvice(connection: string): string {
-  const options =
-    connection === DEFAULT_CONNECTION ? '...' : `{ connection: '${connection}', ... }`;
-  return `EtcdCoordinationModule.forRoot(${options}) in your root module`;
-}
-
-// One symbol for each name, never dropped: names come from decorators, so they are few.
-function symbolOf(symbols: Map<string, symbol>, connection: string, description: string): symbol {
-  let symbol = symbols.get(connection);
-  if (!symbol) {
-    symbol = Symbol(description);
-    symbols.set(connection, symbol);
-  }
-  return symbol;
+  return tokens.of(connection);
 }

@@ -4,12 +4,12 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeElections } from '../../../../test/support/fake-elections.js';
 import { currentFence } from '../context/ownership-context.js';
+import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { currentTerm } from './current-term.js';
 import { InvalidElectionNameError } from './election-name.js';
 import { CoordinationModuleMissingError, LeaderGate, leaderGateToken } from './leader-gate.js';
 import { Leader } from './leader.decorator.js';
 import { NotLeaderError } from './not-leader.error.js';
-import { InvalidDecoratorUseError } from './participation.js';
 
 const apps: TestingModule[] = [];
 

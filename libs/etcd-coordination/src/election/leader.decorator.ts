@@ -1,10 +1,12 @@
 import 'reflect-metadata';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { copyMetadata } from './copy-metadata.js';
+import { copyMetadata } from '../nest/copy-metadata.js';
+import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
+import { isMessageHandler } from '../nest/message-handler.js';
+import type { MethodDecoratorFor } from '../nest/method-decorator.js';
 import { assertElectionName } from './election-name.js';
 import { CoordinationModuleMissingError, type LeaderGate, leaderGateKey } from './leader-gate.js';
-import { isMessageHandler } from './message-handler.js';
-import { InvalidDecoratorUseError, participate } from './participation.js';
+import { participate } from './participation.js';
 import { runInTerm } from './run-in-term.js';
 
 /** How `@Leader` treats a call on an instance that does not lead. */
@@ -26,13 +28,6 @@ type AnyMethod = (...args: any[]) => unknown;
 /** A method that returns nothing, or a promise of nothing: a call of it can be skipped. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type VoidMethod = (...args: any[]) => void | Promise<void>;
-
-/** Decorates methods of type `Method` only. */
-export type MethodDecoratorFor<Method> = <M extends Method>(
-  target: object,
-  method: string | symbol,
-  descriptor: TypedPropertyDescriptor<M>,
-) => void;
 
 /**
  * The method runs on the leader of the election, inside its term's context

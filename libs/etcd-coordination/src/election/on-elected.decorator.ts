@@ -1,5 +1,5 @@
+import type { MethodDecoratorFor } from '../nest/method-decorator.js';
 import { assertElectionName } from './election-name.js';
-import type { MethodDecoratorFor } from './leader.decorator.js';
 import { markTermHook, type TermHookOptions, type TermMethod } from './term-hook.js';
 
 /**

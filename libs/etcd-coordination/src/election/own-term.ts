@@ -1,8 +1,8 @@
 import type { Fence } from '../context/fence.js';
+import { settledWithin } from '../nest/settled-within.js';
 import { checkedSignal } from '../session/checked-signal.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { LeaderTerm, TermEndReason } from './leader-term.js';
-import { settledWithin } from './settled-within.js';
 import { TermEndedError } from './term-ended.error.js';
 
 /** A term of this process. It stands on the session's lease and ends with it at the latest. */

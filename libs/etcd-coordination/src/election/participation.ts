@@ -1,23 +1,13 @@
 import 'reflect-metadata';
 import { Inject } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { leaderGateKey, leaderGateToken } from './leader-gate.js';
 
 /** An election that a class takes part in, over one connection. */
 export interface Participation {
   readonly election: string;
   readonly connection: string;
-}
-
-/** A decorator of this library stands where it cannot work. */
-export class InvalidDecoratorUseError extends EtcdCoordinationError {
-  constructor(decorator: string, place: string, fault: string) {
-    super(
-      'INVALID_DECORATOR_USE',
-      `@${decorator} on ${place} cannot work: ${fault}. It stands on methods of classes that Nest builds.`,
-    );
-  }
 }
 
 const PARTICIPATIONS = Symbol('nestjs-etcd-coordination:participations');

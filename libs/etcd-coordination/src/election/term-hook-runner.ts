@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { Observable, Subscription } from 'rxjs';
+import { settledWithin } from '../nest/settled-within.js';
 import type { LeaderTerm } from './leader-term.js';
 import { runInTerm } from './run-in-term.js';
-import { settledWithin } from './settled-within.js';
 import type { MarkedMethod, TermHookTarget } from './term-hook-target.js';
 
 /** For how long a class's `@OnRevoked` may hold up its `@OnElected` for the next term. */

@@ -1,7 +1,7 @@
 import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
 import type { Etcd3 } from 'etcd3';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { importAdvice } from '../election/leader-gate.js';
+import { importAdvice } from '../nest/connection-symbols.js';
 
 type Service<T> = Type<T> | Abstract<T>;
 

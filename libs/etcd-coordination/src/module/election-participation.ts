@@ -14,8 +14,8 @@ import {
   giveGate,
 } from '../election/election.explorer.js';
 import type { RpcExceptionType } from '../election/leader-gate.js';
-import { settledWithin } from '../election/settled-within.js';
 import { TermHookRunner } from '../election/term-hook-runner.js';
+import { settledWithin } from '../nest/settled-within.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { settledWithin } from '../election/settled-within.js';
+import { settledWithin } from '../nest/settled-within.js';
 
 /** One step of leaving: bounded in time, told in one line, and soft, so that the next one comes. */
 export async function shutdownStep(
