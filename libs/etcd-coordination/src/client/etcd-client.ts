@@ -14,6 +14,7 @@ import {
 import { Authenticator, requiringLeader } from './authenticator.js';
 import { Caller, type CallSettings } from './caller.js';
 import type { ClientOptions } from './client-options.js';
+import type { EtcdCoordinationError } from './coordination.error.js';
 import { DuplexStream, type StreamHandlers } from './duplex-stream.js';
 import { Endpoint } from './endpoint.js';
 import { InvalidEndpointError, parseEndpoint } from './endpoint-address.js';
@@ -25,13 +26,26 @@ import {
   TwoClustersError,
   type ConnectFailure,
 } from './etcd-connect.error.js';
-import { ClientClosedError } from './etcd.errors.js';
+import { ClientClosedError, EtcdUnavailableError } from './etcd.errors.js';
 import { blamesEndpoint, grpcFailure } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
+import { retryDelay } from './retry-delay.js';
 import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
 
 /** How long a start waits for the other endpoints once one has answered. */
 const OTHERS_MS = 250;
+
+/** Pauses between attempts to make a connection that could not be made at the start. */
+const RECONNECT = { initialDelayMs: 100, maxDelayMs: 1000 };
+
+/** How a connection is made. */
+export interface ConnectSettings {
+  /**
+   * Whether to go on without etcd when no endpoint can be reached: asked once, with the error that
+   * the start would fail with. Left out, it fails.
+   */
+  readonly startWithout?: (error: EtcdConnectError) => boolean | Promise<boolean>;
+}
 
 /** The standing streams of etcd. */
 type StreamMethod =
@@ -51,6 +65,10 @@ export class EtcdClient {
   private readonly sync: EndpointSync;
   private readonly streams = new Set<DuplexStream<never, never>>();
   private readonly rawStreams = new Map<RawStream, Endpoint>();
+  private readonly closing = new AbortController();
+  /** Why there has been no connection yet; null from the first on, which may break and come back. */
+  private awaited: EtcdCoordinationError | null = null;
+  private connected: Promise<void> = Promise.resolve();
   private closed = false;
 
   private constructor(readonly options: ClientOptions) {
@@ -64,7 +82,7 @@ export class EtcdClient {
     this.etcd = new SharedEtcd3(
       {
         exec: (service, method, request, callOptions) =>
-          this.caller.call(service, method, request, rawSettings(callOptions?.deadline)),
+          this.call(service, method, request, rawSettings(callOptions?.deadline)),
         withConnection: (service, use) => this.withConnection(service, use),
         markFailed: () => undefined,
         callOptionsFactory: undefined,
@@ -77,19 +95,29 @@ export class EtcdClient {
    * Connects, and resolves when the first endpoint has answered. Those that cannot be
    * used beside it are logged, each with its reason.
    *
+   * If `startWithout` agrees to it, it also resolves when none can be reached: then every call
+   * fails at once with EtcdUnavailableError until the connection is made, which is tried for as
+   * long as it takes. See {@link isAwaited} and {@link whenConnected}.
+   *
    * @throws EtcdConnectError if none can be used, naming every endpoint and why
    * @throws TwoClustersError if two endpoints belong to different clusters
    * @throws InvalidEndpointError if an endpoint is malformed
    */
-  static async connect(options: ClientOptions): Promise<EtcdClient> {
+  static async connect(
+    options: ClientOptions,
+    { startWithout }: ConnectSettings = {},
+  ): Promise<EtcdClient> {
     const client = new EtcdClient(options);
     try {
       await client.reachAny();
+      client.sync.start();
     } catch (error) {
-      await client.close();
-      throw error;
+      if (!(await agrees(startWithout, error))) {
+        await client.close();
+        throw error;
+      }
+      client.awaitEtcd(error as EtcdConnectError);
     }
-    client.sync.start();
     return client;
   }
 
@@ -103,6 +131,20 @@ export class EtcdClient {
     return this.pool.all.map((e) => e.address.url);
   }
 
+  /** Whether etcd has not been reached since the start: no call goes out yet. */
+  get isAwaited(): boolean {
+    return this.awaited !== null;
+  }
+
+  /**
+   * Resolves when there has been a connection, at once unless the client started without.
+   *
+   * @throws ClientClosedError when it is closed before
+   */
+  whenConnected(): Promise<void> {
+    return this.connected;
+  }
+
   /** Whether {@link close} was called. */
   get isClosed(): boolean {
     return this.closed;
@@ -110,7 +152,7 @@ export class EtcdClient {
 
   /** Reads keys, linearizably unless asked otherwise. Rejects with an EtcdCoordinationError. */
   range(request: IRangeRequest, settings?: CallSettings): Promise<IRangeResponse> {
-    return this.caller.call('KV', 'range', request, settings);
+    return this.call('KV', 'range', request, settings);
   }
 
   /**
@@ -120,23 +162,23 @@ export class EtcdClient {
    * @throws WriteOutcomeUnknownError if it was not repeated and its answer was lost
    */
   txn(request: ITxnRequest, settings?: CallSettings): Promise<ITxnResponse> {
-    return this.caller.call('KV', 'txn', request, settings);
+    return this.call('KV', 'txn', request, settings);
   }
 
   /** Asks for a lease under an id of the caller's choice, so that asking twice takes one. */
   leaseGrant(id: string, ttlSeconds: number): Promise<ILeaseGrantResponse> {
     const request = { ID: id, TTL: ttlSeconds };
-    return this.caller.call('Lease', 'leaseGrant', request, { repeatable: true });
+    return this.call('Lease', 'leaseGrant', request, { repeatable: true });
   }
 
   /** Resolves too if there is no such lease (any more). */
   leaseRevoke(id: string, settings?: CallSettings): Promise<void> {
-    return this.caller.call('Lease', 'leaseRevoke', { ID: id }, settings);
+    return this.call('Lease', 'leaseRevoke', { ID: id }, settings);
   }
 
   /** What is left of a lease. Rejects with an EtcdCoordinationError. */
   leaseTimeToLive(id: string, settings?: CallSettings): Promise<ILeaseTimeToLiveResponse> {
-    return this.caller.call('Lease', 'leaseTimeToLive', { ID: id }, settings);
+    return this.call('Lease', 'leaseTimeToLive', { ID: id }, settings);
   }
 
   /** Whether that endpoint answers within `timeoutMs`, and has a leader. */
@@ -158,7 +200,7 @@ export class EtcdClient {
     handlers: StreamHandlers<Response>,
     avoid?: ReadonlySet<Endpoint>,
   ): Promise<DuplexStream<Request, Response>> {
-    this.assertOpen();
+    this.assertConnected(`${service}.${method}`);
     const endpoint = this.pool.pick(avoid);
     const since = performance.now();
     let metadata: Metadata;
@@ -212,6 +254,7 @@ export class EtcdClient {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.closing.abort();
     this.sync.stop();
     this.caller.close();
     for (const stream of this.streams) stream.cancel();
@@ -237,7 +280,7 @@ export class EtcdClient {
       if (service === 'Lease') throw new EtcdLeaseInvalidError('of a closed connection');
       if (service === 'Watch') return new Promise<never>(() => undefined);
     }
-    this.assertOpen();
+    this.assertConnected(service);
     const endpoint = this.pool.pick();
     const { timeouts, auth } = this.options;
     // etcd3 opens streams here, and takes a refused token for the end of its watches: so
@@ -251,6 +294,61 @@ export class EtcdClient {
       result.on('status', () => this.rawStreams.delete(result));
     }
     return result;
+  }
+
+  private call<T>(
+    service: ServiceName,
+    method: string,
+    request: unknown,
+    settings?: CallSettings,
+  ): Promise<T> {
+    // The caller answers a closed client itself.
+    if (this.awaited && !this.closed) return Promise.reject(this.notYet(`${service}.${method}`));
+    return this.caller.call(service, method, request, settings);
+  }
+
+  /** Goes on without etcd, and makes the connection when it can be made. */
+  private awaitEtcd(error: EtcdConnectError): void {
+    this.awaited = error;
+    this.connected = this.reachEventually();
+    // Whoever waits for it is told; nobody need.
+    this.connected.catch(() => undefined);
+  }
+
+  private async reachEventually(): Promise<void> {
+    const { signal } = this.closing;
+    const since = performance.now();
+    for (let attempt = 1; ; attempt++) {
+      await pause(retryDelay(attempt, RECONNECT), undefined, { signal }).catch(() => undefined);
+      this.assertOpen();
+      try {
+        await this.reachAny();
+        break;
+      } catch (error) {
+        this.assertOpen();
+        this.stillAwaited(error as EtcdCoordinationError);
+      }
+    }
+    this.assertOpen();
+    this.awaited = null;
+    this.sync.start();
+    const seconds = Math.round((performance.now() - since) / 1000);
+    this.logger.log(
+      `The etcd connection "${this.options.connection}" is made, ${seconds} s after the start.`,
+    );
+  }
+
+  /** Says so when there is another reason than before: the first may be an outage, the next a wrong password. */
+  private stillAwaited(error: EtcdCoordinationError): void {
+    const last = this.awaited;
+    this.awaited = error;
+    if (last && reasonsOf(last) === reasonsOf(error)) return;
+    this.logger.warn(`${error.message} It is tried again until it can.`);
+  }
+
+  private notYet(what: string): EtcdUnavailableError {
+    const detail = 'no endpoint could be used since the start, and that is tried again';
+    return new EtcdUnavailableError(what, detail, this.awaited);
   }
 
   private async reachAny(): Promise<void> {
@@ -291,6 +389,27 @@ export class EtcdClient {
   private assertOpen(): void {
     if (this.closed) throw new ClientClosedError(this.options.connection);
   }
+
+  private assertConnected(what: string): void {
+    this.assertOpen();
+    if (this.awaited) throw this.notYet(what);
+  }
+}
+
+async function agrees(
+  startWithout: ConnectSettings['startWithout'],
+  error: unknown,
+): Promise<boolean> {
+  if (!(error instanceof EtcdConnectError) || !error.isOutage) return false;
+  return (await startWithout?.(error)) ?? false;
+}
+
+function reasonsOf(error: EtcdCoordinationError): string {
+  if (!(error instanceof EtcdConnectError)) return error.code;
+  return error.failures
+    .map(({ endpoint, reason }) => `${endpoint} ${reason}`)
+    .sort()
+    .join();
 }
 
 /** Two clusters have two leaders for every election. */

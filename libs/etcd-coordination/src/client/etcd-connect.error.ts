@@ -34,20 +34,37 @@ const ADVICE: Record<ConnectFailureReason, string> = {
   failed: 'it failed',
 };
 
+/** Reasons that pass by themselves, and say nothing against the options. */
+const OUTAGES: readonly ConnectFailureReason[] = [
+  'refused',
+  'unknown-host',
+  'unreachable',
+  'not-http2',
+  'no-leader',
+  'timed-out',
+];
+
 /** None of the endpoints could be used at start-up. */
 export class EtcdConnectError extends EtcdCoordinationError {
   constructor(
     connection: string,
     /** Every endpoint, with its reason. */
     readonly failures: readonly ConnectFailure[],
+    /** A sentence about what could have helped, to be added. */
+    advice?: string,
   ) {
     const list = failures.map(
       (f) => `${f.endpoint}: ${f.reason}, ${ADVICE[f.reason]} [${f.detail}]`,
     );
     super(
       'ETCD_CONNECT_FAILED',
-      `The etcd connection "${connection}" could not be made; ${failures.length === 1 ? 'its only endpoint cannot be used' : `none of its ${failures.length} endpoints can be used`}. ${list.join('; ')}.`,
+      `The etcd connection "${connection}" could not be made; ${failures.length === 1 ? 'its only endpoint cannot be used' : `none of its ${failures.length} endpoints can be used`}. ${list.join('; ')}.${advice === undefined ? '' : ` ${advice}`}`,
     );
+  }
+
+  /** Whether etcd is merely away: no endpoint failed for its certificate or for the password. */
+  get isOutage(): boolean {
+    return this.failures.every(({ reason }) => OUTAGES.includes(reason));
   }
 }
 
@@ -74,7 +91,7 @@ const REASONS: readonly (readonly [RegExp, ConnectFailureReason])[] = [
     /certificate|self[- ]signed|altname|wrong version number|packet length too long|SSL|TLS|EPROTO|unable to verify/i,
     'tls',
   ],
-  [/Failed to connect|Protocol error|Connection closed before/, 'not-http2'],
+  [/Failed to connect|Protocol error|Connection closed before|ECONNRESET/, 'not-http2'],
   [/no leader/, 'no-leader'],
   [/Deadline exceeded|DEADLINE_EXCEEDED/i, 'timed-out'],
 ];

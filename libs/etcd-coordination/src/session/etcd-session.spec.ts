@@ -16,6 +16,10 @@ class FakeClient {
   readonly granted: string[] = [];
   readonly revoked: string[] = [];
   away = false;
+  connected: Promise<void> = Promise.resolve();
+  whenConnected() {
+    return this.connected;
+  }
   grant = async (id: string, ttlSeconds: number) => {
     if (this.away) throw new EtcdUnavailableError('Lease.leaseGrant', 'away');
     this.granted.push(id);
@@ -125,6 +129,44 @@ describe('a session', () => {
     await Promise.all([session.start(), session.start()]);
     await session.start();
     expect(client.granted).toHaveLength(1);
+  });
+
+  it('takes its first lease in the background, when there is a connection and etcd grants one', async () => {
+    let connect!: () => void;
+    client.connected = new Promise((resolve) => (connect = resolve));
+    client.away = true;
+    session.startLater();
+    const ready = session.ready();
+    await clock.advance(60_000);
+    expect(session.state).toBe('connecting');
+    // Without a connection there is nobody to ask.
+    expect(clock.pending).toBe(0);
+    connect();
+    await settle();
+    await clock.advance(10_000);
+    expect(session.lease).toBeNull();
+    client.away = false;
+    await clock.advance(2000);
+    expect(session.lease).toBe(await ready);
+    expect(states).toEqual(['idle', 'connecting', 'active']);
+    expect(client.granted).toHaveLength(1);
+  });
+
+  it('takes none in the background once it was closed, and closes with its client', async () => {
+    let connect!: () => void;
+    client.connected = new Promise((resolve) => (connect = resolve));
+    session.startLater();
+    await session.close();
+    connect();
+    await settle();
+    expect(client.granted).toEqual([]);
+
+    client.connected = Promise.reject(new ClientClosedError('test'));
+    const other = new EtcdSession(client as unknown as EtcdClient, { ttlSeconds: 5 }, clock);
+    other.startLater();
+    await settle();
+    expect(other.state).toBe('closed');
+    await expect(other.ready()).rejects.toBeInstanceOf(ClientClosedError);
   });
 
   it('does not start after it was closed', async () => {

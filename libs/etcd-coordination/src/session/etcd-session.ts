@@ -66,6 +66,11 @@ export class EtcdSession {
     return (this.starting ??= this.begin());
   }
 
+  /** As {@link start}, in the background: for a process that has started while etcd is away. Never fails. */
+  startLater(): void {
+    this.starting ??= this.beginLater();
+  }
+
   /**
    * Resolves with the lease that stands, at once or when there is one again.
    *
@@ -110,6 +115,16 @@ export class EtcdSession {
       await this.close();
       throw error;
     }
+  }
+
+  private async beginLater(): Promise<void> {
+    if (!this.move('started')) return;
+    try {
+      await this.client.whenConnected();
+    } catch {
+      return void this.close();
+    }
+    await this.reacquire(1);
   }
 
   private async shutDown(): Promise<void> {
@@ -195,6 +210,7 @@ export class EtcdSession {
   }
 
   private async reacquire(attempt: number): Promise<void> {
+    if (this.closing) return;
     this.move('retried');
     try {
       await this.acquire();
