@@ -5,7 +5,7 @@ import { RangeWatch } from './range-watch.js';
 
 describe('how far a watch has been told', () => {
   let told: string[][];
-  let stood: [bigint, boolean][];
+  let stood: [bigint, boolean, string | null][];
   let watch: RangeWatch;
 
   beforeEach(() => begin(null));
@@ -36,8 +36,8 @@ describe('how far a watch has been told', () => {
     watch.take(response(5000, [10, 11, 12]));
     expect(asked()).toBe('13');
     expect(stood).toEqual([
-      [5000n, false],
-      [5000n, true],
+      [5000n, false, 'c1'],
+      [5000n, true, 'c1'],
     ]);
   });
 
@@ -72,7 +72,7 @@ describe('how far a watch has been told', () => {
 
 function response(revision: number, events: number[] = [], fragment = false): IWatchResponse {
   return {
-    header: { revision: `${revision}` },
+    header: { revision: `${revision}`, cluster_id: 'c1' },
     watch_id: '7',
     events: events.map((at) => ({ kv: { mod_revision: `${at}` } }) as unknown as IEvent),
     fragment,

@@ -6,11 +6,19 @@ import type { KeyRange } from './key-range.js';
 export interface RangeWatchHandlers {
   /**
    * The watch stands: every event after `revision` will be told. Called again after each
-   * interruption, with the revision of the member that took the watch over.
+   * interruption, with the revision of the member that took the watch over. `clusterId` is
+   * the cluster of that member.
    */
-  standing(revision: bigint, resumed: boolean): void;
+  standing(revision: bigint, resumed: boolean, clusterId: string | null): void;
   /** Events in revision order; those of one revision always come in one call. Each comes once. */
   events(events: readonly IEvent[]): void;
+  /**
+   * The member says that there is nothing new. Until etcd 3.5.17 this can overtake events, so
+   * it tells that the watch is alive, and not how far it has been told.
+   */
+  progress?(): void;
+  /** The stream that told the watch is gone; it stands again on the next one. */
+  interrupted?(): void;
   /**
    * Events up to `compactRevision` can no longer be told. The watch is over; its owner
    * lists the keys and begins a new one.
@@ -61,7 +69,7 @@ export class RangeWatch {
     this.next ??= revision + 1n;
     const resumed = this.stood;
     this.stood = true;
-    this.handlers.standing(revision, resumed);
+    this.handlers.standing(revision, resumed, header.cluster_id ?? null);
   }
 
   /** Takes one answer of etcd; a fragmented one is told when its last part is here. */

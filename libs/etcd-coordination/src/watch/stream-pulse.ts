@@ -5,6 +5,8 @@ import type { EtcdClient } from '../client/etcd-client.js';
 const TICK_MS = 500;
 /** Silent for this many ticks, the stream is asked for a sign of life. */
 const ASK_AFTER = 3;
+/** Without word of progress for this many, it is asked too: events of one watch say nothing of the others. */
+const ASK_FOR_PROGRESS_AFTER = 10;
 /** Silent for this many, the member itself is asked. */
 const PROBE_AFTER = 5;
 const PROBE_TIMEOUT_MS = 1000;
@@ -18,6 +20,7 @@ const PATIENCE = 4;
  */
 export class StreamPulse {
   private silentTicks = 0;
+  private ticksWithoutProgress = 0;
   private believed = 0;
   private probing = false;
   private stopped = false;
@@ -37,6 +40,11 @@ export class StreamPulse {
     this.believed = 0;
   }
 
+  /** The member said that there is nothing new. */
+  progressed(): void {
+    this.ticksWithoutProgress = 0;
+  }
+
   stop(): void {
     this.stopped = true;
     clearInterval(this.timer);
@@ -44,7 +52,9 @@ export class StreamPulse {
 
   private tick(): void {
     this.silentTicks += 1;
-    if (this.silentTicks === ASK_AFTER) this.stream.write({ progress_request: {} });
+    this.ticksWithoutProgress += 1;
+    const overdue = this.ticksWithoutProgress % ASK_FOR_PROGRESS_AFTER === 0;
+    if (this.silentTicks === ASK_AFTER || overdue) this.stream.write({ progress_request: {} });
     if (this.silentTicks >= PROBE_AFTER && !this.probing) void this.probe();
   }
 

@@ -141,6 +141,7 @@ export class WatchHub {
   private receive(response: IWatchResponse): void {
     this.pulse?.heard();
     if (response.created) return this.answered(this.unanswered.shift(), response);
+    if (isProgress(response)) return this.progressed();
     const watch = this.byId.get(response.watch_id);
     if (!watch) return;
     if (response.canceled) {
@@ -149,6 +150,12 @@ export class WatchHub {
     } else {
       watch.take(response);
     }
+  }
+
+  /** The pulse asks for it, for all watches of the stream at once. */
+  private progressed(): void {
+    this.pulse?.progressed();
+    for (const watch of this.byId.values()) watch.handlers.progress?.();
   }
 
   private answered(watch: RangeWatch | undefined, response: IWatchResponse): void {
@@ -212,6 +219,7 @@ export class WatchHub {
     this.pulse = null;
     this.stream?.cancel();
     this.stream = null;
+    for (const watch of this.byId.values()) watch.handlers.interrupted?.();
     this.byId.clear();
     this.unanswered = [];
     clearTimeout(this.retryTimer);
@@ -229,6 +237,10 @@ export class WatchHub {
       this.connect();
     }, delay);
   }
+}
+
+function isProgress({ events, canceled }: IWatchResponse): boolean {
+  return events.length === 0 && !canceled;
 }
 
 function describe({ range }: RangeWatch): string {

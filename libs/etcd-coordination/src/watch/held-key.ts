@@ -1,0 +1,45 @@
+import type { IKeyValue } from 'etcd3';
+
+/** The least that a view holds of a key: the revision of its last change. */
+export interface HeldKey {
+  readonly mod_revision: string;
+}
+
+/** What a view keeps of each key. */
+export interface Keeping<K extends HeldKey> {
+  readonly values: boolean;
+  keep(kv: IKeyValue): K;
+  /** Whether what is held is what a list of keys and revisions shows. */
+  isAsListed(held: K, listed: IKeyValue): boolean;
+  /**
+   * Whether what is held is what a list with values shows. `sure` says that both are of the
+   * same history, in which a key has one state at a revision.
+   */
+  isSame(held: K, fresh: IKeyValue, sure: boolean): boolean;
+}
+
+/** Keeps everything. */
+export const VALUES: Keeping<IKeyValue> = {
+  values: true,
+  keep: (kv) => kv,
+  isAsListed: sameRevisions,
+  isSame: (held, fresh) =>
+    sameRevisions(held, fresh) && held.lease === fresh.lease && held.value.equals(fresh.value),
+};
+
+/** Keeps the revisions alone, for those who only want to be told of changes. */
+export const REVISIONS: Keeping<HeldKey> = {
+  values: false,
+  keep: ({ mod_revision }) => ({ mod_revision }),
+  isAsListed: (held, listed) => held.mod_revision === listed.mod_revision,
+  // In another history the same revision may have brought another value.
+  isSame: (held, fresh, sure) => sure && held.mod_revision === fresh.mod_revision,
+};
+
+function sameRevisions(a: IKeyValue, b: IKeyValue): boolean {
+  return (
+    a.mod_revision === b.mod_revision &&
+    a.create_revision === b.create_revision &&
+    a.version === b.version
+  );
+}

@@ -1,0 +1,96 @@
+import { isUtf8 } from 'node:buffer';
+import type { IKeyValue } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { RevisionCompactedError } from '../client/etcd.errors.js';
+import type { KeyRange } from './key-range.js';
+import { Turnstile } from './turnstile.js';
+
+/** How many keys one answer holds; more are asked for page by page, all at one revision. */
+const PAGE = { keys: 5000, values: 1000 };
+
+/** How often a list is begun anew because its revision was compacted away between two pages. */
+const ATTEMPTS = 5;
+
+/** More at a time would only wait for each other, and run out of their time. */
+const AT_ONCE = 32;
+
+export interface ListOptions {
+  /** Leaves the values out. */
+  readonly keysOnly?: boolean;
+  /** The state as of this revision; the present one if left out. */
+  readonly revision?: bigint;
+  /** How many keys a page holds; for tests. */
+  readonly pageSize?: number;
+}
+
+/** What a range holds at one revision. */
+export interface RangeList {
+  readonly revision: bigint;
+  /** Which cluster said so; null if it did not say. */
+  readonly clusterId: string | null;
+  /** In key order. Only keys that are UTF-8. */
+  readonly kvs: readonly IKeyValue[];
+  /** How many keys were left out because they are not UTF-8. */
+  readonly unreadable: number;
+}
+
+const turnstiles = new WeakMap<EtcdClient, Turnstile>();
+
+/**
+ * Lists a range, linearizably and at one revision however many pages it takes.
+ *
+ * @throws RevisionCompactedError if the revision asked for is compacted
+ */
+export function listRange(
+  client: EtcdClient,
+  range: KeyRange,
+  options: ListOptions = {},
+): Promise<RangeList> {
+  let turnstile = turnstiles.get(client);
+  if (!turnstile) turnstiles.set(client, (turnstile = new Turnstile(AT_ONCE)));
+  return turnstile.pass(() => listAnew(client, range, options));
+}
+
+async function listAnew(
+  client: EtcdClient,
+  range: KeyRange,
+  options: ListOptions,
+): Promise<RangeList> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await listPages(client, range, options);
+    } catch (error) {
+      // The present state can be listed at a newer revision; a given one is gone for good.
+      const gone = !(error instanceof RevisionCompactedError) || options.revision !== undefined;
+      if (gone || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function listPages(
+  client: EtcdClient,
+  { key, rangeEnd }: KeyRange,
+  { keysOnly = false, revision, pageSize = keysOnly ? PAGE.keys : PAGE.values }: ListOptions,
+): Promise<RangeList> {
+  const common = {
+    ...(rangeEnd && { range_end: rangeEnd, limit: pageSize }),
+    ...(keysOnly && { keys_only: true }),
+  };
+  let at = revision?.toString();
+  let from = key;
+  let clusterId: string | null = null;
+  const all: IKeyValue[] = [];
+  for (;;) {
+    const page = await client.range({ key: from, ...common, ...(at && { revision: at }) });
+    for (const kv of page.kvs) all.push(kv);
+    // The header tells the present revision, which is the list's own on the first page of the
+    // present state only.
+    at ??= page.header.revision;
+    clusterId = page.header.cluster_id ?? null;
+    const last = page.kvs.at(-1);
+    if (!page.more || !last) break;
+    from = Buffer.concat([last.key, Buffer.of(0)]);
+  }
+  const kvs = all.filter((kv) => isUtf8(kv.key));
+  return { revision: BigInt(at), clusterId, kvs, unreadable: all.length - kvs.length };
+}
