@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
 import {
@@ -14,29 +13,17 @@ import {
 import { Authenticator, requiringLeader } from './authenticator.js';
 import { Caller, type CallSettings } from './caller.js';
 import type { ClientOptions } from './client-options.js';
-import type { EtcdCoordinationError } from './coordination.error.js';
 import { DuplexStream, type StreamHandlers } from './duplex-stream.js';
 import { Endpoint } from './endpoint.js';
 import { InvalidEndpointError, parseEndpoint } from './endpoint-address.js';
 import { EndpointPool } from './endpoint-pool.js';
 import { EndpointSync } from './endpoint-sync.js';
-import {
-  connectFailure,
-  EtcdConnectError,
-  TwoClustersError,
-  type ConnectFailure,
-} from './etcd-connect.error.js';
+import { EtcdConnectError } from './etcd-connect.error.js';
 import { ClientClosedError, EtcdUnavailableError } from './etcd.errors.js';
+import { FirstContact } from './first-contact.js';
 import { blamesEndpoint, grpcFailure } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
-import { retryDelay } from './retry-delay.js';
 import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
-
-/** How long a start waits for the other endpoints once one has answered. */
-const OTHERS_MS = 250;
-
-/** Pauses between attempts to make a connection that could not be made at the start. */
-const RECONNECT = { initialDelayMs: 100, maxDelayMs: 1000 };
 
 /** How a connection is made. */
 export interface ConnectSettings {
@@ -62,12 +49,10 @@ export class EtcdClient {
   private readonly authenticator: Authenticator;
   private readonly pool: EndpointPool;
   private readonly caller: Caller;
+  private readonly contact: FirstContact;
   private readonly sync: EndpointSync;
   private readonly streams = new Set<DuplexStream<never, never>>();
   private readonly rawStreams = new Map<RawStream, Endpoint>();
-  private readonly closing = new AbortController();
-  /** Why there has been no connection yet; null from the first on, which may break and come back. */
-  private awaited: EtcdCoordinationError | null = null;
   private connected: Promise<void> = Promise.resolve();
   private closed = false;
 
@@ -77,6 +62,7 @@ export class EtcdClient {
       options.endpoints.map((e) => new Endpoint(parseEndpoint(e), options.credentials)),
     );
     this.caller = new Caller(options, this.pool, this.authenticator);
+    this.contact = new FirstContact(options, this.pool, this.caller, this.authenticator);
     this.sync = new EndpointSync(options, this.pool, this.caller, (left) => this.leave(left));
     this.sync.seeds = this.pool.all.map(({ address }) => address);
     this.etcd = new SharedEtcd3(
@@ -109,7 +95,7 @@ export class EtcdClient {
   ): Promise<EtcdClient> {
     const client = new EtcdClient(options);
     try {
-      await client.reachAny();
+      await client.contact.make();
       client.sync.start();
     } catch (error) {
       if (!(await agrees(startWithout, error))) {
@@ -133,7 +119,7 @@ export class EtcdClient {
 
   /** Whether etcd has not been reached since the start: no call goes out yet. */
   get isAwaited(): boolean {
-    return this.awaited !== null;
+    return this.contact.awaited !== null;
   }
 
   /**
@@ -254,7 +240,7 @@ export class EtcdClient {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    this.closing.abort();
+    this.contact.close();
     this.sync.stop();
     this.caller.close();
     for (const stream of this.streams) stream.cancel();
@@ -303,87 +289,20 @@ export class EtcdClient {
     settings?: CallSettings,
   ): Promise<T> {
     // The caller answers a closed client itself.
-    if (this.awaited && !this.closed) return Promise.reject(this.notYet(`${service}.${method}`));
+    if (this.isAwaited && !this.closed) return Promise.reject(this.notYet(`${service}.${method}`));
     return this.caller.call(service, method, request, settings);
   }
 
   /** Goes on without etcd, and makes the connection when it can be made. */
   private awaitEtcd(error: EtcdConnectError): void {
-    this.awaited = error;
-    this.connected = this.reachEventually();
+    this.connected = this.contact.makeEventually(error).then(() => this.sync.start());
     // Whoever waits for it is told; nobody need.
     this.connected.catch(() => undefined);
   }
 
-  private async reachEventually(): Promise<void> {
-    const { signal } = this.closing;
-    const since = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      await pause(retryDelay(attempt, RECONNECT), undefined, { signal }).catch(() => undefined);
-      this.assertOpen();
-      try {
-        await this.reachAny();
-        break;
-      } catch (error) {
-        this.assertOpen();
-        this.stillAwaited(error as EtcdCoordinationError);
-      }
-    }
-    this.assertOpen();
-    this.awaited = null;
-    this.sync.start();
-    const seconds = Math.round((performance.now() - since) / 1000);
-    this.logger.log(
-      `The etcd connection "${this.options.connection}" is made, ${seconds} s after the start.`,
-    );
-  }
-
-  /** Says so when there is another reason than before: the first may be an outage, the next a wrong password. */
-  private stillAwaited(error: EtcdCoordinationError): void {
-    const last = this.awaited;
-    this.awaited = error;
-    if (last && reasonsOf(last) === reasonsOf(error)) return;
-    this.logger.warn(`${error.message} It is tried again until it can.`);
-  }
-
   private notYet(what: string): EtcdUnavailableError {
     const detail = 'no endpoint could be used since the start, and that is tried again';
-    return new EtcdUnavailableError(what, detail, this.awaited);
-  }
-
-  private async reachAny(): Promise<void> {
-    const failures: ConnectFailure[] = [];
-    const reached = this.pool.all.map(async (endpoint) => {
-      try {
-        await this.reach(endpoint);
-      } catch (error) {
-        const failure = connectFailure(endpoint.address.url, grpcFailure(causeOf(error)));
-        failures.push(failure);
-        throw error;
-      }
-    });
-    try {
-      await Promise.any(reached);
-    } catch {
-      throw new EtcdConnectError(this.options.connection, failures);
-    }
-    // Those that answer at all do so within moments of the first.
-    await Promise.race([Promise.allSettled(reached), pause(OTHERS_MS, undefined, { ref: false })]);
-    assertOneCluster(this.options.connection, this.pool.all);
-    void Promise.allSettled(reached).then(() => {
-      if (this.closed) return;
-      for (const { endpoint, reason, detail } of failures) {
-        this.logger.warn(
-          `Endpoint ${endpoint} of the etcd connection "${this.options.connection}" cannot be used (${reason}: ${detail}); going on with the others.`,
-        );
-      }
-    });
-  }
-
-  private async reach(endpoint: Endpoint): Promise<void> {
-    const timeoutMs = this.options.timeouts.connect;
-    if (this.options.auth) await this.authenticator.authenticate(endpoint, timeoutMs);
-    await this.caller.probe(endpoint, timeoutMs);
+    return new EtcdUnavailableError(what, detail, this.contact.awaited);
   }
 
   private assertOpen(): void {
@@ -392,7 +311,7 @@ export class EtcdClient {
 
   private assertConnected(what: string): void {
     this.assertOpen();
-    if (this.awaited) throw this.notYet(what);
+    if (this.isAwaited) throw this.notYet(what);
   }
 }
 
@@ -402,21 +321,6 @@ async function agrees(
 ): Promise<boolean> {
   if (!(error instanceof EtcdConnectError) || !error.isOutage) return false;
   return (await startWithout?.(error)) ?? false;
-}
-
-function reasonsOf(error: EtcdCoordinationError): string {
-  if (!(error instanceof EtcdConnectError)) return error.code;
-  return error.failures
-    .map(({ endpoint, reason }) => `${endpoint} ${reason}`)
-    .sort()
-    .join();
-}
-
-/** Two clusters have two leaders for every election. */
-function assertOneCluster(connection: string, endpoints: readonly Endpoint[]): void {
-  const [first, ...others] = endpoints.filter((e) => e.clusterId !== null);
-  const other = others.find((e) => e.clusterId !== first!.clusterId);
-  if (other) throw new TwoClustersError(connection, first!.address.url, other.address.url);
 }
 
 type OpenStream = (metadata: Metadata) => unknown;
@@ -434,8 +338,4 @@ function isRawStream(value: unknown): value is RawStream {
 function rawSettings(deadline: Date | number | undefined): CallSettings | undefined {
   if (deadline === undefined || deadline === Infinity) return undefined;
   return { timeoutMs: Math.max(1, Number(deadline) - Date.now()) };
-}
-
-function causeOf(error: unknown): unknown {
-  return (error as { cause?: unknown }).cause ?? error;
 }
