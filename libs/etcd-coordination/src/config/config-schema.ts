@@ -1,8 +1,11 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ConfigPlace } from './config.errors.js';
+import { ConfigInvalidError, type ConfigIssue, type ConfigPlace } from './config.errors.js';
 
 /** How long a schema may take, in milliseconds. */
 export const SCHEMA_TIMEOUT_MS = 5000;
+
+/** Where the value comes from that stands at a path of the merged one. */
+export type PlaceOf = (path: readonly (string | number)[]) => ConfigPlace;
 
 /**
  * What a schema makes of a value: at once if the schema answers at once, so that a change need not
@@ -14,8 +17,70 @@ export const SCHEMA_TIMEOUT_MS = 5000;
 export function validateConfig<T>(
   schema: StandardSchemaV1<unknown, T> | undefined,
   value: unknown,
-  place: ConfigPlace | ((path: readonly (string | number)[]) => ConfigPlace),
+  placeOf: PlaceOf,
   timeoutMs = SCHEMA_TIMEOUT_MS,
 ): T | Promise<T> {
-  throw new Error(`TODO ${String(schema)} ${String(value)} ${String(place)} ${timeoutMs}`);
+  if (!schema) return value as T;
+  let result: StandardSchemaV1.Result<T> | PromiseLike<StandardSchemaV1.Result<T>>;
+  try {
+    result = schema['~standard'].validate(value);
+  } catch (error) {
+    throw threw(error, placeOf);
+  }
+  if (!isThenable(result)) return accept(result, placeOf);
+  return inTime(result, placeOf, timeoutMs).then((late) => accept(late, placeOf));
+}
+
+function accept<T>(result: StandardSchemaV1.Result<T>, placeOf: PlaceOf): T {
+  const given = result as Partial<StandardSchemaV1.FailureResult> | null | undefined;
+  const answered = typeof given === 'object' && (!given?.issues || Array.isArray(given.issues));
+  if (!given || !answered) {
+    throw new ConfigInvalidError(
+      placeOf([]),
+      'its schema answered with neither a value nor issues, as no Standard Schema does',
+    );
+  }
+  if (!result.issues) return result.value;
+  const issues = result.issues.map((issue) => readIssue(issue));
+  throw ConfigInvalidError.ofIssues(placeOf(issues[0]?.path ?? []), issues);
+}
+
+function readIssue({ message, path }: StandardSchemaV1.Issue): ConfigIssue {
+  const keys = (path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
+  return {
+    message: String(message),
+    path: keys.map((key) => (typeof key === 'number' ? key : String(key))),
+  };
+}
+
+async function inTime<T>(result: PromiseLike<T>, placeOf: PlaceOf, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const fault = `its schema has not answered within ${timeoutMs} ms`;
+      reject(new ConfigInvalidError(placeOf([]), fault));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } catch (error) {
+    throw error instanceof ConfigInvalidError ? error : threw(error, placeOf);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What it threw may quote the value, which may be secret: it is the cause, and not in the message. */
+function threw(error: unknown, placeOf: PlaceOf): ConfigInvalidError {
+  const kind = error instanceof Error ? error.name : `a ${typeof error}`;
+  return new ConfigInvalidError(
+    placeOf([]),
+    `its schema threw ${kind} instead of answering; the error's cause says where`,
+    [],
+    error,
+  );
+}
+
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as Partial<PromiseLike<T>> | null | undefined)?.then === 'function';
 }

@@ -1,4 +1,4 @@
-import { isPlainObject } from './plain-object.js';
+import { isPlainObject, setOwn } from './plain-object.js';
 
 /**
  * Freezes a value and what it holds, in place: plain objects and arrays. Instances of classes, a
@@ -6,15 +6,15 @@ import { isPlainObject } from './plain-object.js';
  */
 export function deepFreeze<T>(value: T): T {
   const open: unknown[] = [value];
+  // Not asking whether it is frozen: what a frozen object holds need not be.
   const seen = new Set<unknown>();
   while (open.length > 0) {
     const next = open.pop();
-    if (!Array.isArray(next) && !isPlainObject(next)) continue;
-    if (seen.has(next)) continue;
+    if ((!Array.isArray(next) && !isPlainObject(next)) || seen.has(next)) continue;
     seen.add(next);
     Object.freeze(next);
-    for (const { value: held } of Object.values(Object.getOwnPropertyDescriptors(next))) {
-      open.push(held);
+    for (const held of Object.values(Object.getOwnPropertyDescriptors(next))) {
+      open.push(held.value);
     }
   }
   return value;
@@ -30,8 +30,14 @@ export function plainCopy<T>(value: T, copies = new Map<unknown, unknown>()): T 
   if (!Array.isArray(value) && !isPlainObject(value)) return value;
   const known = copies.get(value);
   if (known !== undefined) return known as T;
-  const copy = (Array.isArray(value) ? [] : {}) as Record<string, unknown>;
+  if (Array.isArray(value)) {
+    const copy: unknown[] = [];
+    copies.set(value, copy);
+    for (const held of value as unknown[]) copy.push(plainCopy(held, copies));
+    return copy as T;
+  }
+  const copy: Record<string, unknown> = {};
   copies.set(value, copy);
-  for (const [key, held] of Object.entries(value)) copy[key] = plainCopy(held, copies);
+  for (const [key, held] of Object.entries(value)) setOwn(copy, key, plainCopy(held, copies));
   return copy as T;
 }
