@@ -155,6 +155,37 @@ export function configHistoryPrefix(
   return `${namePrefix(namespace, 'config', config)}history/${layer}/`;
 }
 
+/** Sequences are filled up with zeros to this many digits, so that keys stand in their order. */
+const SEQUENCE_DIGITS = 10;
+
+/** The prefix of what a layer's history says of each version, its document aside. */
+export function configVersionsPrefix(
+  namespace: string,
+  config: string,
+  path: readonly string[],
+): string {
+  return `${configHistoryPrefix(namespace, config, path)}version/`;
+}
+
+/** The prefix of the documents in a layer's history, each archived before it is replaced. */
+export function configDocumentsPrefix(
+  namespace: string,
+  config: string,
+  path: readonly string[],
+): string {
+  return `${configHistoryPrefix(namespace, config, path)}document/`;
+}
+
+/** The last segment of the keys of one version. */
+export function configSequenceSegment(sequence: number): string {
+  return sequence.toString().padStart(SEQUENCE_DIGITS, '0');
+}
+
+/** The version's number in such a segment, or null if it is none. */
+export function parseConfigSequence(segment: string): number | null {
+  return /^\d{10}$/.test(segment) && Number(segment) > 0 ? Number(segment) : null;
+}
+
 /** The prefix under which instances report on a release under way. */
 export function configReportsPrefix(namespace: string, config: string): string {
   return `${namePrefix(namespace, 'config', config)}report/`;

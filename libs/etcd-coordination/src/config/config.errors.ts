@@ -130,3 +130,160 @@ export function showPath(path: readonly (string | number)[]): string {
   const text = shown.join('');
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
+
+/** What a write found instead of what it expected. */
+export interface ConfigConflict {
+  readonly key: string;
+  readonly layer: ConfigLayer;
+  /** The revision that the write went out from; `0n` if the layer was to be absent. */
+  readonly expected: bigint;
+  /** The revision of the change, if it is known: of a deletion past this library it is not. */
+  readonly revision: bigint | null;
+  readonly deleted: boolean;
+  /** Who changed it, if it was changed through this library. */
+  readonly author: string | null;
+  readonly at: Date | null;
+  readonly reason: string | null;
+}
+
+/** Others have changed a layer since the revision that a write went out from. Nothing was written. */
+export class ConfigConflictError extends EtcdCoordinationError {
+  readonly key: string;
+  readonly layer: ConfigLayer;
+  readonly expectedRevision: bigint;
+  /** etcd's revision of the change; null if it was deleted past this library. */
+  readonly revision: bigint | null;
+  readonly deleted: boolean;
+  /** Who changed it; null if that was done past this library, as by etcdctl. */
+  readonly changedBy: string | null;
+  readonly changedAt: Date | null;
+  /** Why, as whoever changed it said. */
+  readonly reason: string | null;
+
+  constructor(conflict: ConfigConflict) {
+    const { key, layer, expected, revision, deleted, author, at, reason } = conflict;
+    const what = deleted ? 'was deleted' : 'was changed';
+    const who = author === null ? 'past this library, as by etcdctl' : `by ${author}`;
+    const when = at === null ? '' : ` at ${at.toISOString()}`;
+    const why = reason === null ? '' : ` ("${reason}")`;
+    const known = revision === null ? '' : `, revision ${revision}`;
+    const than =
+      expected === 0n ? 'while it was expected not to exist' : `after revision ${expected}`;
+    super(
+      'CONFIG_CONFLICT',
+      `The layer "${layer}" of the configuration "${key}" ${what} ${who}${when}${known}${why}, ${than}; nothing was written. Read it anew and decide again.`,
+    );
+    this.key = key;
+    this.layer = layer;
+    this.expectedRevision = expected;
+    this.revision = revision;
+    this.deleted = deleted;
+    this.changedBy = author;
+    this.changedAt = at;
+    this.reason = reason;
+  }
+}
+
+/** A document is larger than etcd takes in one request. Nothing was written. */
+export class ConfigTooLargeError extends EtcdCoordinationError {
+  private constructor(
+    readonly key: string,
+    readonly layer: ConfigLayer,
+    /** The document's length in bytes. */
+    readonly size: number,
+    sentence: string,
+    cause?: unknown,
+  ) {
+    super('CONFIG_TOO_LARGE', sentence, cause === undefined ? undefined : { cause });
+  }
+
+  /** The document that is to be written has more than `limit` bytes, or is refused by etcd at once. */
+  static written(key: string, layer: ConfigLayer, size: number, limit: number, cause?: unknown) {
+    const bound =
+      size > limit
+        ? `more than the ${limit} that fit into a request of etcd`
+        : 'more than this etcd takes in one request (--max-request-bytes)';
+    return new ConfigTooLargeError(
+      ...([key, layer, size] as const),
+      `The document of the layer "${layer}" of the configuration "${key}" has ${size} bytes, ${bound}; part it among several configurations.`,
+      cause,
+    );
+  }
+
+  /** What stands was written past this library, and does not fit into the history. */
+  static standing(key: string, layer: ConfigLayer, size: number, cause: unknown) {
+    return new ConfigTooLargeError(
+      ...([key, layer, size] as const),
+      `The document that stands in the layer "${layer}" of the configuration "${key}" has ${size} bytes, too many to be kept in its history; save it elsewhere and delete it with etcdctl, then write again.`,
+      cause,
+    );
+  }
+}
+
+/** There is no document to delete. */
+export class ConfigLayerMissingError extends EtcdCoordinationError {
+  constructor(
+    readonly key: string,
+    readonly layer: ConfigLayer,
+  ) {
+    super(
+      'CONFIG_LAYER_MISSING',
+      `The configuration "${key}" has no document in its layer "${layer}", so there is none to delete; look at its history for when it was.`,
+    );
+  }
+}
+
+/** Why a version cannot be set back to. */
+export type VersionFault = 'unknown' | 'pruned' | 'deleted' | 'lost' | 'current';
+
+const VERSION_FAULTS: Record<VersionFault, string> = {
+  unknown: 'there never was such a version',
+  pruned: 'it is so old that it is kept no longer',
+  deleted: 'that version is a deletion',
+  lost: 'its document was written over past this library, and etcd has compacted it',
+  current: 'that version is what stands',
+};
+
+/** A configuration cannot be set back to that version. Nothing was written. */
+export class ConfigVersionError extends EtcdCoordinationError {
+  constructor(
+    readonly key: string,
+    readonly layer: ConfigLayer,
+    /** The version that was asked for. */
+    readonly sequence: number,
+    readonly fault: VersionFault,
+    /** The versions that there are documents of, oldest first. */
+    readonly available: readonly number[],
+  ) {
+    const there =
+      available.length === 0
+        ? 'there is no version to set it back to'
+        : `it can be set back to ${spans(available)}`;
+    super(
+      'CONFIG_VERSION_UNAVAILABLE',
+      `The layer "${layer}" of the configuration "${key}" cannot be set back to version ${sequence}: ${VERSION_FAULTS[fault]}; ${there}.`,
+    );
+  }
+}
+
+/** What publishing was told makes no sense. Nothing was written. */
+export class InvalidConfigWriteError extends EtcdCoordinationError {
+  constructor(
+    readonly key: string,
+    /** In words that follow "the publishing of …". */
+    fault: string,
+  ) {
+    super('INVALID_CONFIG_WRITE', `The publishing of the configuration "${key}" ${fault}.`);
+  }
+}
+
+/** Ascending numbers as people write them: `2, 4 to 9`. */
+function spans(numbers: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const number of numbers) {
+    const last = runs.at(-1);
+    if (last && last[1] === number - 1) last[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`)).join(', ');
+}

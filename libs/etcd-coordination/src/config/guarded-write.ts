@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ITxnRequest, ITxnResponse } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import { grpcFailure } from '../client/grpc-failure.js';
+import { retryDelay } from '../client/retry-delay.js';
+
+/** What came of a guarded write. */
+export interface GuardedAnswer extends ITxnResponse {
+  /** An earlier request of it was sent and not answered, so what made it fail may be its own doing. */
+  readonly repeated: boolean;
+}
+
+/**
+ * Sends a transaction that can be applied only once, because its comparisons fail once it was:
+ * again after a lost answer, within the time for a write. Whoever is told that it failed reads
+ * its own mark in what the failing branch gives.
+ *
+ * @param what the write in words, as the object of "the answer to"
+ * @throws WriteOutcomeUnknownError if every answer was lost
+ */
+export async function guardedWrite(
+  client: EtcdClient,
+  what: string,
+  request: ITxnRequest,
+): Promise<GuardedAnswer> {
+  const { retry, timeouts } = client.options;
+  const end = performance.now() + timeouts.write;
+  let lost: WriteOutcomeUnknownError | null = null;
+  for (let attempt = 1; ; attempt++) {
+    const left = end - performance.now();
+    const timeoutMs = left / (retry.maxAttempts - attempt + 1);
+    try {
+      const response = await client.txn(request, { repeatable: false, timeoutMs });
+      return { ...response, repeated: lost !== null };
+    } catch (error) {
+      if (error instanceof WriteOutcomeUnknownError) lost = error;
+      else if (lost === null) throw error;
+    }
+    if (attempt >= retry.maxAttempts) throw outcomeUnknown(what, lost);
+    await pause(Math.min(retryDelay(attempt, retry), Math.max(0, end - performance.now()) / 2));
+  }
+}
+
+function outcomeUnknown(what: string, { cause }: WriteOutcomeUnknownError): Error {
+  return new WriteOutcomeUnknownError(what, grpcFailure(cause).details, cause);
+}
