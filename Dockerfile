@@ -16,6 +16,8 @@ WORKDIR /srv
 COPY --from=build /workspace/package.json ./
 COPY --from=build /workspace/node_modules node_modules
 COPY --from=build /workspace/dist dist
+# Where a volume for the configuration's snapshot belongs; the volume takes its owner over.
+RUN install -d -o node -g node /var/lib/demo
 USER node
 ENV HOST=0.0.0.0 PORT=3000
 EXPOSE 3000

@@ -113,6 +113,11 @@ function wrap(text: string, width: number): string[] {
   return line === '' ? lines : [...lines, line];
 }
 
+/** An amount of cents for people: `0.25`. */
+export function money(cents: number): string {
+  return (cents / 100).toFixed(2);
+}
+
 /** A duration for people: `3.1 ms`, `240 ms`, `2.84 s`. */
 export function duration(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;

@@ -10,6 +10,7 @@ export async function until<T>(
   what: string,
   withinMs: number,
   look: () => Promise<T | null> | T | null,
+  everyMs = LOOK_EVERY_MS,
 ): Promise<T> {
   const start = performance.now();
   for (;;) {
@@ -18,6 +19,6 @@ export async function until<T>(
     if (performance.now() - start > withinMs) {
       throw new Error(`${what} did not come within ${withinMs} ms.`);
     }
-    await pause(LOOK_EVERY_MS);
+    await pause(everyMs);
   }
 }

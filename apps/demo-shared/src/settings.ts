@@ -18,13 +18,25 @@ export interface DemoSettings {
   readonly prefix: string;
   /** `SESSION_TTL` in seconds, default 10. */
   readonly ttlSeconds: number;
+  /** `TRACK`, such as `canary`: a label that staged releases can be aimed at. Default `stable`. */
+  readonly track: string;
+  /** `CONFIG_SNAPSHOT`: the file with the last good configuration, for a start without etcd; null for none. */
+  readonly snapshot: SnapshotSettings | null;
   /** `DEMO=1` opens `POST /demo/freeze`, which breaks this process on purpose. */
   readonly demo: boolean;
 }
 
+/** Where the last good configuration is kept. */
+export interface SnapshotSettings {
+  readonly file: string;
+  /** `CONFIG_SNAPSHOT_KEY`, 64 hexadecimal digits: encrypts the file. */
+  readonly encryptionKey?: string;
+}
+
 export const DEMO_SETTINGS = Symbol('DEMO_SETTINGS');
 
-const PREFIX_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const KEY_PATTERN = /^[0-9a-f]{64}$/i;
 
 /**
  * Reads the settings of `service` from `env`.
@@ -35,10 +47,7 @@ export function readSettings(
   defaultPort: number,
   env: NodeJS.ProcessEnv = process.env,
 ): DemoSettings {
-  const prefix = env.DEMO_PREFIX || 'demo';
-  if (!PREFIX_PATTERN.test(prefix)) {
-    throw new Error(`DEMO_PREFIX is "${prefix}": use letters, digits, ".", "_" and "-" only.`);
-  }
+  const prefix = plainName('DEMO_PREFIX', env.DEMO_PREFIX, 'demo');
   const host = env.HOST || '127.0.0.1';
   const port = wholeNumber('PORT', env.PORT, defaultPort, 0, 65_535);
   return {
@@ -53,8 +62,31 @@ export function readSettings(
       .filter((endpoint) => endpoint !== ''),
     prefix,
     ttlSeconds: wholeNumber('SESSION_TTL', env.SESSION_TTL, 10, 1, 3600),
+    track: plainName('TRACK', env.TRACK, 'stable'),
+    snapshot: snapshotSettings(env.CONFIG_SNAPSHOT, env.CONFIG_SNAPSHOT_KEY),
     demo: env.DEMO === '1',
   };
+}
+
+function plainName(name: string, text: string | undefined, fallback: string): string {
+  const value = text || fallback;
+  if (NAME_PATTERN.test(value)) return value;
+  throw new Error(`${name} is "${value}": use letters, digits, ".", "_" and "-" only.`);
+}
+
+function snapshotSettings(
+  file: string | undefined,
+  encryptionKey: string | undefined,
+): SnapshotSettings | null {
+  if (!encryptionKey) return file ? { file } : null;
+  if (!file) {
+    throw new Error('CONFIG_SNAPSHOT_KEY is given, and CONFIG_SNAPSHOT names no file to encrypt.');
+  }
+  if (KEY_PATTERN.test(encryptionKey)) return { file, encryptionKey };
+  // What it is is not for a log.
+  throw new Error(
+    `CONFIG_SNAPSHOT_KEY has ${encryptionKey.length} characters: it must be 64 hexadecimal digits, as of "openssl rand -hex 32".`,
+  );
 }
 
 function wholeNumber(
