@@ -68,7 +68,8 @@ export function readDeclaration<T>(key: string, options: ConfigOptions<T>): Conf
   };
 }
 
-function whatDiffers(a: ConfigDeclaration, b: ConfigDeclaration): string | null {
+/** What two declarations of one configuration disagree in, or null. */
+export function whatDiffers(a: ConfigDeclaration, b: ConfigDeclaration): string | null {
   if (a.schema !== b.schema) return 'schema';
   if (a.format !== b.format) return 'format';
   return isDeepStrictEqual(a.default, b.default) ? null : 'default';
