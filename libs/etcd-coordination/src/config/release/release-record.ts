@@ -27,8 +27,10 @@ export interface ReleasePlan {
   readonly applyTimeoutMs: number;
 }
 
-/** One change of a release's state, for people. */
+/** One change of a release's state. */
 export interface ReleaseTransition {
+  /** Unique: whoever asks for it again after a lost answer knows by it that it is done. */
+  readonly id: string;
   /** ISO 8601, by the clock of whoever made it. */
   readonly at: string;
   readonly state: ReleaseState;
@@ -58,9 +60,7 @@ export interface ReleaseRecord {
   readonly reason: string | null;
   /** Why it is over; null while it is not. */
   readonly ended: string | null;
-  /** The id of the last transition: who asks again after a lost answer knows its own by it. */
-  readonly mark: string;
-  /** The last transitions, oldest first. */
+  /** The last transitions, oldest first. The first one is the start, for as long as it is kept. */
   readonly history: readonly ReleaseTransition[];
 }
 
@@ -142,7 +142,6 @@ function isRecord(value: unknown): value is ReleaseRecord {
     isText(record.author) &&
     isTextOrNull(record.reason) &&
     isTextOrNull(record.ended) &&
-    isText(record.mark) &&
     Array.isArray(record.history) &&
     record.history.every(isTransition)
   );
@@ -165,11 +164,11 @@ function isPlan(value: unknown): value is ReleasePlan {
 
 function isTransition(value: unknown): value is ReleaseTransition {
   if (typeof value !== 'object' || value === null) return false;
-  const { at, state, step, targets, by, what } = value as Partial<
+  const { id, at, state, step, targets, by, what } = value as Partial<
     Record<keyof ReleaseTransition, unknown>
   >;
   return (
-    [at, by, what].every(isText) && STATES.includes(state) && isCount(step) && isCount(targets)
+    [id, at, by, what].every(isText) && STATES.includes(state) && isCount(step) && isCount(targets)
   );
 }
 
