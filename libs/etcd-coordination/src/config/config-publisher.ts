@@ -202,17 +202,23 @@ export class ConfigPublisher {
   }
 
   /** Checks a value as {@link set} does, and writes nothing. */
-  prepare(key: string, value: unknown, options: SetConfigOptions = {}): Promise<CheckedDocument> {
+  async prepare(
+    key: string,
+    value: unknown,
+    options: SetConfigOptions = {},
+  ): Promise<CheckedDocument> {
+    assertWrite(key, options);
     const place = { key, layer: options.layer ?? 'shared', revision: null };
     return this.check(key, options, (format) => writeDocument(value, format, place));
   }
 
   /** Checks a document as {@link setDocument} does, and writes nothing. */
-  prepareDocument(
+  async prepareDocument(
     key: string,
     document: string | Buffer,
     options: SetConfigOptions = {},
   ): Promise<CheckedDocument> {
+    assertWrite(key, options);
     return this.check(key, options, () => Promise.resolve(Buffer.from(document)));
   }
 
@@ -223,7 +229,6 @@ export class ConfigPublisher {
     documentIn: (format: ConfigFormat) => Promise<Buffer>,
     read?: LayerState,
   ): Promise<CheckedDocument> {
-    assertWrite(key, options);
     const { layer = 'shared', schema = this.settings.declared?.(key)?.schema } = options;
     const place = { key, layer, revision: null };
     const history = this.historyOf(key, layer);

@@ -1,10 +1,11 @@
-import type { WriteConfigOptions } from './config-publisher.js';
+import type { SetConfigOptions } from './config-publisher.js';
 import { assertConfigName } from './config-name.js';
 import { InvalidConfigWriteError } from './config.errors.js';
 
 /** The longest name of an author, and the longest reason, in bytes. */
 const MAX_AUTHOR_BYTES = 512;
 const MAX_REASON_BYTES = 4096;
+const FORMATS: readonly unknown[] = ['json', 'yaml', 'text'];
 
 /**
  * Refuses what a write cannot be told.
@@ -12,16 +13,22 @@ const MAX_REASON_BYTES = 4096;
  * @throws {InvalidConfigNameError} if the name is none
  * @throws {InvalidConfigWriteError} naming the option and what it should be
  */
-export function assertWrite(key: string, options: WriteConfigOptions): void {
+export function assertWrite(key: string, options: SetConfigOptions): void {
   assertConfigName(key);
   const given: unknown = options;
   if (typeof given !== 'object' || given === null) {
     throw new InvalidConfigWriteError(key, 'was given options that are no object');
   }
-  const { author, reason, expectedRevision } = options;
+  const { author, reason, expectedRevision, format } = options;
   assertText(key, 'author', author, MAX_AUTHOR_BYTES);
   assertText(key, 'reason', reason, MAX_REASON_BYTES);
   if (author === '') throw new InvalidConfigWriteError(key, 'was given an empty author');
+  if (format !== undefined && !FORMATS.includes(format)) {
+    throw new InvalidConfigWriteError(
+      key,
+      `was given ${JSON.stringify(format)} as "format"; give "json", "yaml" or "text"`,
+    );
+  }
   if (
     expectedRevision !== undefined &&
     (typeof expectedRevision !== 'bigint' || expectedRevision < 0n)
