@@ -84,7 +84,7 @@ describe.each(servers)('a watch that $name ends', ({ start }) => {
     const first = hub.watch(singleKey('gone'), null, standing);
     const second = hub.watch(singleKey('gone'), null, twice);
     const third = hub.watch(singleKey('gone'), null, {
-      standing: (...words) => inside.standing(...words),
+      standing: (revision, resumed) => inside.standing(revision, resumed),
       events: (events) => {
         inside.events(events);
         third.cancel();

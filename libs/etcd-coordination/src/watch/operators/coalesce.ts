@@ -1,0 +1,47 @@
+import {
+  asyncScheduler,
+  type MonoTypeOperatorFunction,
+  type SchedulerLike,
+  type Subscription,
+} from 'rxjs';
+import { operate } from './operate.js';
+
+/**
+ * Lets through the newest event of each key, once a window of `windowMs` milliseconds, in
+ * the order in which those events came. A window begins with its first event. A delete is
+ * an event like any other: a key that was put and deleted within one window is told as
+ * deleted. What waits is told when the source ends, before its error too.
+ */
+export function coalesce<E extends { readonly key: string }>(
+  windowMs: number,
+  scheduler: SchedulerLike = asyncScheduler,
+): MonoTypeOperatorFunction<E> {
+  return operate<E, E>((source, subscriber) => {
+    let waiting = new Map<string, E>();
+    let window: Subscription | undefined;
+    const flush = () => {
+      window?.unsubscribe();
+      window = undefined;
+      const newest = waiting;
+      waiting = new Map();
+      for (const event of newest.values()) subscriber.next(event);
+    };
+    subscriber.add(() => window?.unsubscribe());
+    return source.subscribe({
+      next: (event) => {
+        // Taken out first, so that it moves behind all that came before it.
+        waiting.delete(event.key);
+        waiting.set(event.key, event);
+        window ??= scheduler.schedule(flush, windowMs);
+      },
+      error: (error) => {
+        flush();
+        subscriber.error(error);
+      },
+      complete: () => {
+        flush();
+        subscriber.complete();
+      },
+    });
+  });
+}

@@ -1,0 +1,66 @@
+import type { Subscriber } from 'rxjs';
+import type { EtcdCoordinationError } from '../client/coordination.error.js';
+import { ClientClosedError } from '../client/etcd.errors.js';
+import { guarded } from './watch-stream.js';
+import type { WatchEvent } from './watch-event.js';
+import type { WatchName } from './watch-name.js';
+import type { WatchListener, WatchSource } from './watch-source.js';
+import type { WatchSources } from './watch-sources.js';
+
+/** One subscriber's place at a shared source, or at one of its own. */
+export class WatchSubscription implements WatchListener {
+  readonly previous: boolean;
+  private source: WatchSource;
+  private unsubscribe: (() => void) | undefined;
+
+  constructor(
+    private readonly sources: WatchSources,
+    readonly name: WatchName,
+    private readonly subscriber: Subscriber<WatchEvent>,
+    options: { previous?: boolean; onStanding?: (revision: bigint) => void },
+    own?: WatchSource,
+  ) {
+    this.previous = options.previous ?? false;
+    this.source = own ?? sources.take(name, this.previous);
+    if (options.onStanding) this.tellStanding(options.onStanding);
+    this.join();
+  }
+
+  next(event: WatchEvent): void {
+    this.subscriber.next(event);
+  }
+
+  ended(error: EtcdCoordinationError): void {
+    if (error instanceof ClientClosedError) return this.subscriber.complete();
+    if (this.source.name.isSame(this.name)) return this.subscriber.error(error);
+    // The wider range that it joined is refused; its own may be permitted.
+    const refused = this.source;
+    this.sources.release(refused);
+    this.source = this.sources.take(this.name, this.previous, refused);
+    this.join();
+  }
+
+  close(): void {
+    this.unsubscribe?.();
+    this.source.remove(this);
+    this.sources.release(this.source);
+  }
+
+  private join(): void {
+    const { error } = this.source.view;
+    if (error) this.ended(error);
+    else this.source.add(this);
+  }
+
+  private tellStanding(onStanding: (revision: bigint) => void): void {
+    const { view } = this.source;
+    const look = () => {
+      if (!view.synced) return;
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
+      guarded(this.name.label, () => onStanding(view.revision));
+    };
+    this.unsubscribe = view.subscribe(look);
+    look();
+  }
+}
