@@ -49,7 +49,7 @@ export interface ConfigStatus {
 /** A configuration as etcd holds it. */
 export interface ConfigEntry<T = unknown> {
   readonly key: string;
-  /** The layers merged for this instance, and validated if there is a schema; undefined if there is no document. */
+  /** The layers merged for this instance, and validated if there is a schema; undefined if there is no document and `get` was given no default. */
   readonly value: T | undefined;
   /** The newest mod revision among `layers`; 0 if there is none. Give it to `set` as `expectedRevision`. */
   readonly revision: bigint;

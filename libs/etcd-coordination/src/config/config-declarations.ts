@@ -21,10 +21,10 @@ export class ConfigDeclarations {
     const declaration = readDeclaration(key, options);
     const standing = this.byKey.get(key);
     if (!standing) {
-      this.byKey.set(key, declaration as ConfigDeclaration);
+      this.byKey.set(key, declaration);
       return declaration;
     }
-    const fault = whatDiffers(standing, declaration as ConfigDeclaration);
+    const fault = whatDiffers(standing, declaration);
     if (fault) {
       throw new ConfigDeclarationError(
         key,

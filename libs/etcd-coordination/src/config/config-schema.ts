@@ -41,14 +41,14 @@ function accept<T>(result: StandardSchemaV1.Result<T>, placeOf: PlaceOf): T {
     );
   }
   if (!result.issues) return result.value;
-  const issues = result.issues.map((issue) => readIssue(issue));
+  const issues = result.issues.map(readIssue);
   throw ConfigInvalidError.ofIssues(placeOf(issues[0]?.path ?? []), issues);
 }
 
 function readIssue({ message, path }: StandardSchemaV1.Issue): ConfigIssue {
   const keys = (path ?? []).map((part) => (typeof part === 'object' ? part.key : part));
   return {
-    message: String(message),
+    message,
     path: keys.map((key) => (typeof key === 'number' ? key : String(key))),
   };
 }

@@ -109,13 +109,12 @@ export class ConfigDeclarationError extends EtcdCoordinationError {
 export class ConfigUnavailableError extends EtcdCoordinationError {
   constructor(
     readonly key: string,
-    detail: string,
-    cause?: unknown,
+    /** In words that follow "etcd". */
+    fault: string,
   ) {
     super(
       'CONFIG_UNAVAILABLE',
-      `The configuration "${key}" cannot be read: etcd does not answer, ${detail}, and no default is declared; bring etcd back, or set the option "config.snapshot" so that the next start does without.`,
-      cause === undefined ? undefined : { cause },
+      `The configuration "${key}" cannot be read: etcd ${fault}, no snapshot holds it and no default is declared. Bring etcd back; with the option "config.snapshot" a later start can do without.`,
     );
   }
 }

@@ -1,5 +1,7 @@
-import type { Observable } from 'rxjs';
+import { EMPTY, Observable, Subject } from 'rxjs';
+import { ClientClosedError } from '../client/etcd.errors.js';
 import type { ConfigEntry, ConfigRejection, ConfigStatus } from './config-change.js';
+import { ConfigFollower } from './config-follower.js';
 import type { ConfigGround } from './config-ground.js';
 import type { ConfigLayer } from './config-layer.js';
 import type { ConfigOptions } from './config-options.js';
@@ -11,6 +13,7 @@ import type {
   SetConfigOptions,
   WriteConfigOptions,
 } from './config-publisher.js';
+import { readConfig } from './read-config.js';
 import type { FollowedConfig } from './release/followed-config.js';
 import type { SnapshotError } from './snapshot/snapshot.errors.js';
 import type { WatchedConfig } from './watched-config.js';
@@ -29,61 +32,99 @@ export interface ConfigStoreParts {
  */
 export class ConfigStore {
   /** Every push that is refused, of every configuration that this process follows. */
-  readonly rejections$!: Observable<ConfigRejection>;
+  readonly rejections$: Observable<ConfigRejection>;
+  private readonly rejections = new Subject<ConfigRejection>();
+  private readonly followers = new Map<string, ConfigFollower>();
+  private closing: Promise<void> | null = null;
 
   constructor(
     private readonly ground: ConfigGround,
     private readonly parts: ConfigStoreParts,
-  ) {}
+  ) {
+    this.rejections$ = this.rejections.asObservable();
+  }
 
   /** Why the snapshot is not as it should be, or null. */
   get snapshotError(): SnapshotError | null {
-    throw new Error('TODO');
+    return this.ground.snapshot?.error ?? null;
   }
 
   /**
-   * Takes the snapshot's file and reads it. To be called once, before the first watch.
+   * Takes the snapshot's file and reads it. To be called before the first watch.
    *
    * @throws {SnapshotInUseError} if another connection of this process has the same file
    */
-  start(): Promise<void> {
-    throw new Error(`TODO ${String(this.ground)}`);
+  async start(): Promise<void> {
+    await this.ground.snapshot?.open();
   }
 
-  /** Follows nothing any more: writes the snapshot and completes every Observable. Never rejects. */
+  /** Follows nothing any more: completes every Observable and writes the snapshot. Never rejects. */
   close(): Promise<void> {
-    throw new Error('TODO');
+    return (this.closing ??= this.shutDown());
   }
 
-  /** Reads a configuration from etcd, linearizably: this instance's layers, or all that there are. */
+  /**
+   * Reads a configuration from etcd, linearizably: this instance's layers, or all that there are.
+   * Schema and format are those declared in this process, unless they are given; a default is
+   * taken only if it is given.
+   *
+   * @throws {InvalidConfigNameError} for a name that none can have
+   * @throws {ConfigDeclarationError} for an option that means nothing
+   * @throws {ConfigInvalidError} if a document of this instance's layers is invalid
+   */
   get<T = unknown>(
     key: string,
-    options?: ConfigOptions<T> & { readonly layers?: 'own' | 'all' },
+    options: ConfigOptions<T> & { readonly layers?: 'own' | 'all' } = {},
   ): Promise<ConfigEntry<T>> {
-    throw new Error(`TODO ${key} ${String(options)}`);
+    return readConfig(this.ground, key, options);
   }
 
-  /** Follows a configuration. The same handle for the same declaration. Resolves when it is loaded. */
-  watch<T = unknown>(key: string, options?: ConfigOptions<T>): Promise<WatchedConfig<T>> {
-    throw new Error(`TODO ${key} ${String(options)}`);
+  /**
+   * Follows a configuration. The same handle for the same declaration. Resolves when it is loaded.
+   *
+   * @throws as {@link follow} and {@link WatchedConfig.ready} do
+   */
+  async watch<T = unknown>(key: string, options?: ConfigOptions<T>): Promise<WatchedConfig<T>> {
+    const watched = this.follow(key, options);
+    await watched.ready();
+    return watched;
   }
 
-  /** As {@link watch}, at once: the handle may not be loaded yet. */
+  /**
+   * As {@link watch}, at once: the handle may not be loaded yet.
+   *
+   * @throws {InvalidConfigNameError} for a name that none can have
+   * @throws {ConfigDeclarationError} for an option that means nothing, and for a declaration that
+   *   is not the one that stands in this process
+   * @throws {ClientClosedError} after {@link close}
+   */
   follow<T = unknown>(key: string, options?: ConfigOptions<T>): WatchedConfig<T> {
-    throw new Error(`TODO ${key} ${String(options)}`);
+    if (this.closing) throw new ClientClosedError(this.ground.client.options.connection);
+    const declaration = this.ground.declarations.declare(key, options);
+    const standing = this.followers.get(key);
+    if (standing) return standing as WatchedConfig<T>;
+    const follower = new ConfigFollower<T>(this.ground, declaration, {
+      rejected: (rejection) => this.rejections.next(rejection),
+      follow: (config) => this.parts.releases?.follow(config) ?? (() => undefined),
+    });
+    this.followers.set(key, follower as ConfigFollower);
+    follower.start();
+    return follower;
   }
 
   /**
    * `watch` as an Observable: the present value, once there is one, then each next one. Completes
-   * with the connection; errors only with what cannot be mended.
+   * with the connection; errors only with what cannot be mended, as {@link follow} throws it.
    */
   value$<T = unknown>(key: string, options?: ConfigOptions<T>): Observable<T> {
-    throw new Error(`TODO ${key} ${String(options)}`);
+    return new Observable((subscriber) =>
+      (this.closing ? EMPTY : this.follow(key, options).value$).subscribe(subscriber),
+    );
   }
 
   /** How each followed configuration stands, in the order in which they were followed. Makes no call. */
   status(): readonly ConfigStatus[] {
-    throw new Error('TODO');
+    return [...this.followers.values()].map((follower) => follower.status());
   }
 
   /** Writes a configuration; see {@link ConfigPublisher.set}. */
@@ -107,5 +148,11 @@ export class ConfigStore {
   /** Writes the document of an earlier version as the next one. */
   rollback(key: string, options: RollbackConfigOptions): Promise<ConfigRevision> {
     return this.parts.publisher.rollback(key, options);
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const follower of this.followers.values()) follower.close();
+    this.rejections.complete();
+    await this.ground.snapshot?.close();
   }
 }

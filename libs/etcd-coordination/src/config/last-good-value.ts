@@ -1,0 +1,76 @@
+import { Observable, Subject } from 'rxjs';
+import type { ConfigChange, ConfigSource } from './config-change.js';
+import { differences } from './config-diff.js';
+import { ConfigNotReadyError } from './config.errors.js';
+
+/** The last good value of a configuration, and those who want to know of the next one. */
+export class LastGoodValue<T> {
+  /** The present value, once there is one, and each next one. */
+  readonly value$: Observable<T>;
+  readonly changes$: Observable<ConfigChange<T>>;
+  /** Whether there is a value. */
+  loaded = false;
+  source: ConfigSource | null = null;
+  /** The newest mod revision of what it is made of. */
+  revision = 0n;
+  private current!: T;
+  private readonly changes = new Subject<ConfigChange<T>>();
+
+  constructor(private readonly key: string) {
+    this.changes$ = this.changes.asObservable();
+    this.value$ = new Observable((subscriber) => {
+      if (this.loaded) subscriber.next(this.current);
+      return this.changes.subscribe({
+        next: ({ value }) => subscriber.next(value),
+        complete: () => subscriber.complete(),
+      });
+    });
+  }
+
+  /** @throws {ConfigNotReadyError} */
+  get value(): T {
+    if (!this.loaded) throw new ConfigNotReadyError(this.key);
+    return this.current;
+  }
+
+  /**
+   * Takes a value in the place of the present one: an equal one leaves that where it is. The
+   * change, if it is one, is to be told by {@link tell}.
+   */
+  take(value: T, revision: bigint, source: ConfigSource): ConfigChange<T> | null {
+    this.revision = revision;
+    this.source = source;
+    if (!this.loaded) {
+      this.current = value;
+      this.loaded = true;
+      return this.present();
+    }
+    const found = differences(this.current, value);
+    if (found.length === 0) return null;
+    const previous = this.current;
+    this.current = value;
+    return { key: this.key, value, previous, differences: found, revision, source };
+  }
+
+  tell(change: ConfigChange<T>): void {
+    this.changes.next(change);
+  }
+
+  /** The present value as a change from nothing. @throws {ConfigNotReadyError} */
+  present(): ConfigChange<T> {
+    const { key, value, revision } = this;
+    return {
+      key,
+      value,
+      previous: undefined,
+      differences: [{ path: [], type: 'added', after: value }],
+      revision,
+      source: this.source!,
+    };
+  }
+
+  /** There will be no other value. */
+  complete(): void {
+    this.changes.complete();
+  }
+}
