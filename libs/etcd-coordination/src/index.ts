@@ -37,6 +37,20 @@ export { CoordinationModuleMissingError } from './election/leader-gate.js';
 export { NotLeaderError, type NotLeaderPayload } from './election/not-leader.error.js';
 export { TermEndedError } from './election/term-ended.error.js';
 
+export { WatchConfig, type WatchConfigOptions } from './config/watch-config.decorator.js';
+export { ConfigStore } from './config/config.store.js';
+export { WatchedConfig } from './config/watched-config.js';
+export type { ConfigFormat, ConfigOptions } from './config/config-options.js';
+export type { ConfigLayer } from './config/config-layer.js';
+export type {
+  ConfigChange,
+  ConfigEntry,
+  ConfigLayerEntry,
+  ConfigRejection,
+  ConfigSource,
+  ConfigStatus,
+} from './config/config-change.js';
+
 export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
 
 export { currentFence } from './context/ownership-context.js';

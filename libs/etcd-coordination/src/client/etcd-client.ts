@@ -29,7 +29,7 @@ import { SharedEtcd3, type ServiceConnection } from './shared-etcd3.js';
 export interface ConnectSettings {
   /**
    * Whether to go on without etcd when no endpoint can be reached: asked once, with the error that
-   * the start would fail with. Left out, it fails.
+   * the start would fail with; or another error, thrown in its place. Left out, it fails.
    */
   readonly startWithout?: (error: EtcdConnectError) => boolean | Promise<boolean>;
 }
@@ -98,11 +98,14 @@ export class EtcdClient {
       await client.contact.make();
       client.sync.start();
     } catch (error) {
-      if (!(await agrees(startWithout, error))) {
-        await client.close();
-        throw error;
+      if (startWithout && error instanceof EtcdConnectError && error.isOutage) {
+        if (await client.orClose(() => startWithout(error))) {
+          client.awaitEtcd(error);
+          return client;
+        }
       }
-      client.awaitEtcd(error as EtcdConnectError);
+      await client.close();
+      throw error;
     }
     return client;
   }
@@ -293,6 +296,15 @@ export class EtcdClient {
     return this.caller.call(service, method, request, settings);
   }
 
+  private async orClose<T>(run: () => T | Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
   /** Goes on without etcd, and makes the connection when it can be made. */
   private awaitEtcd(error: EtcdConnectError): void {
     this.connected = this.contact.makeEventually(error).then(() => this.sync.start());
@@ -313,14 +325,6 @@ export class EtcdClient {
     this.assertOpen();
     if (this.isAwaited) throw this.notYet(what);
   }
-}
-
-async function agrees(
-  startWithout: ConnectSettings['startWithout'],
-  error: unknown,
-): Promise<boolean> {
-  if (!(error instanceof EtcdConnectError) || !error.isOutage) return false;
-  return (await startWithout?.(error)) ?? false;
 }
 
 type OpenStream = (metadata: Metadata) => unknown;

@@ -4,9 +4,11 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { EtcdClient } from '../client/etcd-client.js';
+import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { CoordinationConnection } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { DuplicateConnectionError, UnknownConnectionError } from './coordination.errors.js';
+import { mayStartWithout, snapshotOf } from './start-without-etcd.js';
 
 /**
  * The connections of one application. Its module is global, so Nest starts it before and stops it
@@ -15,7 +17,8 @@ import { DuplicateConnectionError, UnknownConnectionError } from './coordination
 @Injectable()
 export class ConnectionRegistry implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly names = new Set<string>();
-  private readonly clients = new Set<EtcdClient>();
+  /** What holds something open before there is a whole connection, or when there never will be. */
+  private readonly opened = new Set<{ close(): Promise<void> }>();
   private readonly connections = new Map<string, CoordinationConnection>();
   private abandoned = false;
 
@@ -40,11 +43,34 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
     });
   }
 
-  /** Connects. If this or another connection cannot be made, none is left open. */
-  connect(options: ResolvedCoordinationOptions): Promise<EtcdClient> {
+  /**
+   * Reads what an earlier run has kept, if it is to keep anything.
+   *
+   * @throws {SnapshotInUseError} if another connection keeps it in the same file
+   */
+  openSnapshot(options: ResolvedCoordinationOptions): Promise<ConfigSnapshot | null> {
     return this.allOrNone(async () => {
-      const client = await EtcdClient.connect(options.client);
-      this.clients.add(client);
+      const snapshot = snapshotOf(options);
+      if (!snapshot) return null;
+      this.opened.add(snapshot);
+      await snapshot.open();
+      return snapshot;
+    });
+  }
+
+  /**
+   * Connects. If this or another connection cannot be made, none is left open. While etcd is away
+   * a snapshot that holds configurations is enough.
+   */
+  connect(
+    options: ResolvedCoordinationOptions,
+    snapshot: ConfigSnapshot | null,
+  ): Promise<EtcdClient> {
+    return this.allOrNone(async () => {
+      const client = await EtcdClient.connect(options.client, {
+        startWithout: (error) => mayStartWithout(options, snapshot, error),
+      });
+      this.opened.add(client);
       // Another one has failed meanwhile, and nobody will use this one.
       if (this.abandoned) await this.abandon();
       return client;
@@ -66,7 +92,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   private async abandon(): Promise<void> {
     this.abandoned = true;
     await Promise.all(this.all.map((connection) => connection.close()));
-    await Promise.all([...this.clients].map((client) => client.close()));
+    await Promise.all([...this.opened].map((part) => part.close()));
   }
 
   /** Runs a step of the start; if it fails, so does the start, and nothing stays open. */

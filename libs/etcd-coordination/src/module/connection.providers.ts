@@ -1,33 +1,49 @@
 import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { EtcdClient } from '../client/etcd-client.js';
+import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { ElectionService } from '../election/election.service.js';
 import { LeaderGate, leaderGateToken } from '../election/leader-gate.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import { WatchHub } from '../watch/watch-hub.js';
+import { WatchService } from '../watch/watch.service.js';
+import { configParts } from './config-parts.js';
+import { configExports, configProviders } from './config.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import { CoordinationConnection, type ConnectionParts } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
-import { getCoordinationToken, getEtcdToken, internalToken } from './coordination.tokens.js';
-
-/** The token of the validated options of a connection, its name claimed. */
-export function optionsToken(connection: string): InjectionToken<ResolvedCoordinationOptions> {
-  return internalToken('the options of etcd', connection);
-}
+import {
+  connectionToken,
+  getCoordinationToken,
+  getEtcdToken,
+  optionsToken,
+  snapshotToken,
+} from './coordination.tokens.js';
 
 /** What a connection provides, made of {@link optionsToken}. */
 export function connectionProviders(connection: string): FactoryProvider[] {
   const options = optionsToken(connection);
+  const snapshot = snapshotToken(connection);
   const client = getCoordinationToken(EtcdClient, connection);
   const session = getCoordinationToken(EtcdSession, connection);
-  const watch = getCoordinationToken(WatchHub, connection);
+  const hub = getCoordinationToken(WatchHub, connection);
+  const watches = getCoordinationToken(WatchService, connection);
   const elections = getCoordinationToken(ElectionService, connection);
   const gate = leaderGateToken(connection);
   return [
     {
-      provide: client,
+      provide: snapshot,
       useFactory: (registry: ConnectionRegistry, resolved: ResolvedCoordinationOptions) =>
-        registry.connect(resolved),
+        registry.openSnapshot(resolved),
       inject: [ConnectionRegistry, options],
+    },
+    {
+      provide: client,
+      useFactory: (
+        registry: ConnectionRegistry,
+        resolved: ResolvedCoordinationOptions,
+        kept: ConfigSnapshot | null,
+      ) => registry.connect(resolved, kept),
+      inject: [ConnectionRegistry, options, snapshot],
     },
     {
       provide: getEtcdToken(connection),
@@ -41,26 +57,35 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       inject: [client, options],
     },
     {
-      provide: watch,
+      provide: hub,
       useFactory: (connected: EtcdClient) => new WatchHub(connected),
       inject: [client],
+    },
+    {
+      provide: watches,
+      useFactory: (
+        connected: EtcdClient,
+        standing: WatchHub,
+        { namespace, watch }: ResolvedCoordinationOptions,
+      ) => new WatchService(connected, standing, namespace, watch),
+      inject: [client, hub, options],
     },
     {
       provide: elections,
       useFactory: (
         connected: EtcdClient,
         lease: EtcdSession,
-        hub: WatchHub,
+        standing: WatchHub,
         { namespace, instanceId }: ResolvedCoordinationOptions,
       ) =>
         new ElectionService({
           client: connected,
           session: lease,
-          watch: hub,
+          watch: standing,
           namespace,
           instanceId,
         }),
-      inject: [client, session, watch, options],
+      inject: [client, session, hub, options],
     },
     {
       provide: gate,
@@ -72,28 +97,36 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       provide: connectionToken(connection),
       useFactory: (
         registry: ConnectionRegistry,
-        ...[resolved, connected, lease, hub, service, leaderGate]: [
+        ...[resolved, connected, lease, standing, watcher, service, leaderGate, kept]: [
           ConnectionParts['options'],
           ConnectionParts['client'],
           ConnectionParts['session'],
           ConnectionParts['watch'],
+          ConnectionParts['watches'],
           ConnectionParts['elections'],
           ConnectionParts['gate'],
+          ConfigSnapshot | null,
         ]
       ) => {
         const made = new CoordinationConnection({
           options: resolved,
           client: connected,
           session: lease,
-          watch: hub,
+          watch: standing,
+          watches: watcher,
           elections: service,
           gate: leaderGate,
+          config: configParts(connected, lease, standing, service, kept, resolved),
         });
         registry.add(made);
         return made;
       },
-      inject: [ConnectionRegistry, options, client, session, watch, elections, gate],
+      inject: [
+        ConnectionRegistry,
+        ...[options, client, session, hub, watches, elections, gate, snapshot],
+      ],
     },
+    ...configProviders(connection),
   ];
 }
 
@@ -104,11 +137,9 @@ export function connectionExports(connection: string): InjectionToken[] {
     getCoordinationToken(EtcdClient, connection),
     getCoordinationToken(EtcdSession, connection),
     getCoordinationToken(WatchHub, connection),
+    getCoordinationToken(WatchService, connection),
     getCoordinationToken(ElectionService, connection),
     leaderGateToken(connection),
+    ...configExports(connection),
   ];
-}
-
-function connectionToken(connection: string): InjectionToken<CoordinationConnection> {
-  return internalToken('the etcd connection', connection);
 }

@@ -4,6 +4,8 @@ import type { ElectionService } from '../election/election.service.js';
 import type { LeaderGate } from '../election/leader-gate.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
+import type { WatchService } from '../watch/watch.service.js';
+import type { ConfigParts } from './config-parts.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { shutdownStep } from './shutdown-step.js';
 
@@ -16,8 +18,10 @@ export interface ConnectionParts {
   readonly client: EtcdClient;
   readonly session: EtcdSession;
   readonly watch: WatchHub;
+  readonly watches: WatchService;
   readonly elections: ElectionService;
   readonly gate: LeaderGate;
+  readonly config: ConfigParts;
 }
 
 /** One connection of an application, from its first lease to its end. */
@@ -44,7 +48,10 @@ export class CoordinationConnection {
     return this.started;
   }
 
-  /** Takes the lease; rejects if there is none to be had. */
+  /**
+   * Takes the lease; rejects if there is none to be had. Without a connection it is taken in the
+   * background, as soon as there is one.
+   */
   start(): Promise<void> {
     return (this.starting ??= this.takeLease());
   }
@@ -63,14 +70,25 @@ export class CoordinationConnection {
   }
 
   private async takeLease(): Promise<void> {
-    await this.parts.session.start();
+    const { client, session } = this.parts;
+    if (client.isAwaited) {
+      session.startLater();
+      // It is over before there was a lease.
+      void session.ready().then(
+        () => (this.started = true),
+        () => undefined,
+      );
+      return;
+    }
+    await session.start();
     this.started = true;
   }
 
   private async handOver(drainTimeoutMs: number): Promise<void> {
-    const { elections, options } = this.parts;
-    // Entries and withdrawals are registrations.
+    const { elections, config, options } = this.parts;
+    // Entries and withdrawals are registrations, and so are reports.
     const callMs = options.client.timeouts.registration + SLACK_MS;
+    await this.step('leaving releases', callMs, () => config.releases.leave());
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     await this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
       elections.handOver(drainTimeoutMs),
@@ -78,12 +96,16 @@ export class CoordinationConnection {
   }
 
   private async shutDown(): Promise<void> {
-    const { session, watch, client, options } = this.parts;
+    const { session, watch, watches, config, client, options } = this.parts;
     const callMs = options.client.timeouts.write + SLACK_MS;
     // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
     await this.leave(0);
+    await this.step('closing configurations', callMs, () => config.store.close());
     await this.step('revoking the lease', callMs, () => session.close());
-    await this.step('closing the watches', SLACK_MS, () => watch.close());
+    await this.step('closing the watches', SLACK_MS, async () => {
+      await watches.close();
+      await watch.close();
+    });
     await this.step('closing the client', SLACK_MS, () => client.close());
   }
 

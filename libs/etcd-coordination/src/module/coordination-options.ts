@@ -11,7 +11,9 @@ import type {
   TlsCredentials,
   UserCredentials,
 } from '../client/client-options.js';
+import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
 import type { SessionOptions } from '../session/session-options.js';
+import type { WatchServiceOptions } from '../watch/watch.service.js';
 
 /** What this process says of itself to the fleet. */
 export interface ServiceOptions {
@@ -27,6 +29,17 @@ export interface ServiceOptions {
   readonly version?: string;
   /** Anything else that the fleet may read. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** How configurations are kept. */
+export interface ConfigKeepingOptions {
+  /**
+   * Keeps the last good configurations in a file, so that the application can start while etcd is
+   * away. Left out, it cannot.
+   */
+  readonly snapshot?: SnapshotOptions;
+  /** How many versions of each layer are kept in etcd, at least 1. Default 50. */
+  readonly historyLimit?: number;
 }
 
 /** How the application leaves. */
@@ -65,6 +78,10 @@ export interface CoordinationOptions {
   readonly session?: Partial<SessionOptions>;
   /** What this process says of itself. */
   readonly service?: ServiceOptions;
+  /** How configurations are kept. */
+  readonly config?: ConfigKeepingOptions;
+  /** How it is proven that what is watched is what etcd holds. */
+  readonly watch?: WatchServiceOptions;
   /** How the application leaves. */
   readonly shutdown?: Partial<ShutdownOptions>;
 }
@@ -102,6 +119,8 @@ export interface ResolvedCoordinationOptions {
   readonly client: ClientOptions;
   readonly session: SessionOptions;
   readonly service: ServiceOptions | undefined;
+  readonly config: ConfigKeepingOptions & { readonly historyLimit: number };
+  readonly watch: Required<WatchServiceOptions>;
   readonly shutdown: ShutdownOptions;
 }
 

@@ -1,7 +1,10 @@
 import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
 import type { Etcd3 } from 'etcd3';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
+import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { importAdvice } from '../nest/connection-symbols.js';
+import type { CoordinationConnection } from './coordination-connection.js';
+import type { ResolvedCoordinationOptions } from './coordination-options.js';
 
 type Service<T> = Type<T> | Abstract<T>;
 
@@ -40,9 +43,19 @@ export function InjectCoordination(
   return Inject(getCoordinationToken(service, connection));
 }
 
-/** A token of what is used inside of the module only. */
-export function internalToken<T>(name: string, connection: string): InjectionToken<T> {
-  return namedToken(name, name, connection);
+/** The token of the validated options of a connection, its name claimed. */
+export function optionsToken(connection: string): InjectionToken<ResolvedCoordinationOptions> {
+  return namedToken('options', 'the options of etcd', connection);
+}
+
+/** The token of a connection's snapshot, opened; null if it has none. */
+export function snapshotToken(connection: string): InjectionToken<ConfigSnapshot | null> {
+  return namedToken('snapshot', 'the configuration snapshot', connection);
+}
+
+/** The token of a connection with all its parts; used inside of the module only. */
+export function connectionToken(connection: string): InjectionToken<CoordinationConnection> {
+  return namedToken('connection', 'the etcd connection', connection);
 }
 
 function namedToken(key: unknown, name: string, connection: string): symbol {

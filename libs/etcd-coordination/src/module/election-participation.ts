@@ -87,14 +87,16 @@ export class ElectionParticipation
    */
   private async join({ election, connection, participants }: ExploredElection): Promise<void> {
     const of = this.registry.get(connection, participants.join(', '));
-    const { elections, options } = of.parts;
+    const { client, elections, options } = of.parts;
     const value = options.service?.address;
     const joining = elections.join(election, value === undefined ? {} : { value });
-    const budgetMs = options.client.timeouts.registration;
+    // Without a connection there is nothing to wait for.
+    const budgetMs = client.isAwaited ? 0 : options.client.timeouts.registration;
     if (await settledWithin(joining, budgetMs)) return joining;
 
+    const why = client.isAwaited ? 'etcd is away' : `etcd has not answered within ${budgetMs} ms`;
     this.logger.warn(
-      `The application starts without standing in the election "${election}" (for ${participants.join(', ')}): etcd has not answered within ${budgetMs} ms. It joins as soon as etcd does.`,
+      `The application starts without standing in the election "${election}" (for ${participants.join(', ')}): ${why}. It joins as soon as etcd answers.`,
     );
     joining.then(
       () => this.logger.log(`Now standing in the election "${election}".`),

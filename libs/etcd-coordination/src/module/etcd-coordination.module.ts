@@ -1,5 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { ConfigExplorer } from '../config/config.explorer.js';
 import { ElectionExplorer } from '../election/election.explorer.js';
+import { ConfigParticipation, ConfigRetirement } from './config-participation.js';
 import { connectionExports, connectionProviders } from './connection.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type { CoordinationAsyncOptions, CoordinationOptions } from './coordination-options.js';
@@ -11,11 +13,14 @@ import { readConnectionName, validateOptions } from './validate-options.js';
 // application has once, however many connections there are, lives in these two static ones.
 
 @Global()
-@Module({ providers: [ConnectionRegistry], exports: [ConnectionRegistry] })
+@Module({
+  providers: [ConnectionRegistry, ConfigExplorer, ConfigParticipation],
+  exports: [ConnectionRegistry, ConfigParticipation],
+})
 class ConnectionsModule {}
 
-@Module({ providers: [ElectionExplorer, ElectionParticipation] })
-class ElectionsModule {}
+@Module({ providers: [ElectionExplorer, ElectionParticipation, ConfigRetirement] })
+class ParticipationModule {}
 
 /**
  * Connects an application to etcd and lets it act as one with its fleet.
@@ -65,7 +70,7 @@ function globalModule({ imports = [], ...rest }: Omit<DynamicModule, 'module'>):
   return {
     module: EtcdCoordinationModule,
     global: true,
-    imports: [ConnectionsModule, ElectionsModule, ...imports],
+    imports: [ConnectionsModule, ParticipationModule, ...imports],
     ...rest,
   };
 }

@@ -1,6 +1,5 @@
 import type { InjectionToken, OptionalFactoryDependency, Provider } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { optionsToken } from './connection.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type {
   CoordinationAsyncOptions,
@@ -9,6 +8,7 @@ import type {
   ResolvedCoordinationOptions,
 } from './coordination-options.js';
 import { OptionsFactoryError } from './coordination.errors.js';
+import { optionsToken } from './coordination.tokens.js';
 import { InvalidOptionError, shown } from './invalid-option.error.js';
 import { assertMade, validateOptions } from './validate-options.js';
 

@@ -113,8 +113,10 @@ describe('shutdown', () => {
       .map(([line]) => String(line))
       .filter((line) => line.startsWith('Etcd connection "default", '));
     expect(steps.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
+      'Etcd connection "default", leaving releases: done in N ms.',
       'Etcd connection "default", withdrawing from elections: done in N ms.',
       'Etcd connection "default", draining work and handing over leadership: done in N ms.',
+      'Etcd connection "default", closing configurations: done in N ms.',
       'Etcd connection "default", revoking the lease: done in N ms.',
       'Etcd connection "default", closing the watches: done in N ms.',
       'Etcd connection "default", closing the client: done in N ms.',

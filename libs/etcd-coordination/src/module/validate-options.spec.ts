@@ -39,6 +39,8 @@ describe('the options', () => {
       },
       session: { ttlSeconds: 10 },
       service: undefined,
+      config: { historyLimit: 50 },
+      watch: { checkIntervalMs: 60_000 },
       shutdown: { drainTimeoutMs: 10_000 },
     });
     expect(instanceId).toMatch(new RegExp(`^${hostname()}-${process.pid}-[0-9a-f]{4}$`));
@@ -72,6 +74,11 @@ describe('the options', () => {
         version: '1.2.3',
         metadata: { team: 'x' },
       },
+      config: {
+        snapshot: { file: '/var/lib/orders/config', encryptionKey: 'ab'.repeat(32) },
+        historyLimit: 5,
+      },
+      watch: { checkIntervalMs: 0 },
       shutdown: { drainTimeoutMs: 0 },
     };
 
@@ -90,6 +97,11 @@ describe('the options', () => {
       },
       session: { ttlSeconds: 1 },
       service: given.service,
+      config: {
+        snapshot: { file: '/var/lib/orders/config', encryptionKey: Buffer.alloc(32, 0xab) },
+        historyLimit: 5,
+      },
+      watch: { checkIntervalMs: 0 },
       shutdown: { drainTimeoutMs: 0 },
     });
   });
@@ -173,6 +185,23 @@ describe('the options', () => {
     ['auth', { username: 'app' }, 'auth.password'],
     ['auth', { password: 'x' }, 'auth.username'],
     ['auth', { username: 'app', password: '' }, 'auth.password'],
+    ['config', 'snapshot.json', 'config'],
+    ['config', { historyLimit: 0 }, 'config.historyLimit'],
+    ['config', { snapshot: 'snapshot.json' }, 'config.snapshot'],
+    ['config', { snapshot: {} }, 'config.snapshot.file'],
+    ['config', { snapshot: { file: '' } }, 'config.snapshot.file'],
+    ['config', { snapshot: { file: 'a\0' } }, 'config.snapshot.file'],
+    ['config', { snapshot: { file: 'a', key: 'x' } }, 'config.snapshot.key'],
+    ['config', { snapshot: { file: 'a', encryptionKey: 'ab' } }, 'config.snapshot.encryptionKey'],
+    [
+      'config',
+      { snapshot: { file: 'a', encryptionKey: new Uint8Array(31) } },
+      'config.snapshot.encryptionKey',
+    ],
+    ['config', { snapshot: { file: 'a', encryptionKey: 5 } }, 'config.snapshot.encryptionKey'],
+    ['watch', { checkIntervalMs: -1 }, 'watch.checkIntervalMs'],
+    ['watch', { checkIntervalMs: 2 ** 31 }, 'watch.checkIntervalMs'],
+    ['watch', 60_000, 'watch'],
     ['credentials', { privateKey: pem }, 'credentials.certChain'],
     ['credentials', { certChain: pem }, 'credentials.privateKey'],
     ['credentials', { rootCertificate: 'ca.pem' }, 'credentials.rootCertificate'],
@@ -216,5 +245,8 @@ describe('the options', () => {
     expect(inspect(whole)).not.toContain(secret);
     const slip = refusal({ endpoints, auth: { username: 'app', pasword: secret } });
     expect(inspect(slip)).not.toContain(secret);
+    const encryptionKey = Buffer.from(secret).toString('hex');
+    const snapshot = refusal({ endpoints, config: { snapshot: { file: 'a', encryptionKey } } });
+    expect(inspect(snapshot)).not.toContain(encryptionKey);
   });
 });

@@ -9,6 +9,7 @@ import {
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { LONE_SURROGATE, namespaceFault } from '../client/keys.js';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.js';
+import { DEFAULT_CHECK_INTERVAL_MS } from '../watch/range-view.js';
 import {
   DEFAULT_NAMESPACE,
   DEFAULT_SHUTDOWN_OPTIONS,
@@ -17,6 +18,7 @@ import {
 } from './coordination-options.js';
 import { InvalidOptionError, shown } from './invalid-option.error.js';
 import { isText, OptionReader } from './option-reader.js';
+import { readConfig } from './validate-config.js';
 import { readCredentials } from './validate-credentials.js';
 import { readEndpoints } from './validate-endpoints.js';
 
@@ -32,11 +34,15 @@ const KNOWN = [
   'endpointSyncInterval',
   'session',
   'service',
+  'config',
+  'watch',
   'shutdown',
 ] as const;
 
 // setTimeout takes no more, and fires at once if it is given more.
 const MAX_TIMER_MS = 2_147_483_647;
+// With what is added to it at random it must stay below the largest timer.
+const MAX_CHECK_INTERVAL_MS = 86_400_000;
 // A day; with what is added to it for the calls it must stay below the largest timer.
 const MAX_DRAIN_MS = 86_400_000;
 // Longer, and one crash would leave a fleet without its leader for more than a day.
@@ -77,6 +83,8 @@ export function validateOptions(given: unknown): ResolvedCoordinationOptions {
     },
     session: readSession(options),
     service,
+    config: readConfig(options),
+    watch: readWatch(options),
     shutdown: readShutdown(options),
   };
 }
@@ -195,6 +203,18 @@ function readSession(options: OptionReader) {
       unit: 'seconds',
     }),
   };
+}
+
+function readWatch(options: OptionReader) {
+  const rule = {
+    fallback: DEFAULT_CHECK_INTERVAL_MS,
+    least: 0,
+    most: MAX_CHECK_INTERVAL_MS,
+    unit: 'milliseconds',
+    hint: '0 turns the checks off',
+  };
+  const watch = options.group('watch', ['checkIntervalMs']);
+  return { checkIntervalMs: watch?.wholeNumber('checkIntervalMs', rule) ?? rule.fallback };
 }
 
 function readShutdown(options: OptionReader) {
