@@ -14,7 +14,7 @@ export interface ObservationTimings {
   readonly vanishedMs: number;
 }
 
-export const OBSERVATION_TIMINGS: ObservationTimings = { gatherMs: 1000, vanishedMs: 3000 };
+export const OBSERVATION_TIMINGS: ObservationTimings = { gatherMs: 1000, vanishedMs: 5000 };
 
 /** What a controller sees of a release, all at one revision if it is to act on it. */
 export interface ReleaseSight {

@@ -3,7 +3,7 @@ import { readReleasePlan, targetsAt } from './release-plan.js';
 
 type Labels = Record<string, string>;
 const fleet = (count: number, labels: (n: number) => Labels = () => ({})) =>
-  new Map(Array.from({ length: count }, (_, n) => [`i${n}`, labels(n)] as const));
+  new Map<string, Labels>(Array.from({ length: count }, (_, n) => [`i${n}`, labels(n)]));
 const plan = (options = {}) => readReleasePlan('prices', options);
 const release = (id: string, targets: readonly string[] = [], options = {}) => ({
   ...{ id, targets },
