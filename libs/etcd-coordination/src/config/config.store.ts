@@ -1,5 +1,6 @@
-import { EMPTY, Observable, Subject } from 'rxjs';
+import { EMPTY, Subject, type Observable } from 'rxjs';
 import { ClientClosedError } from '../client/etcd.errors.js';
+import { WatchStream } from '../watch/watch-stream.js';
 import type { ConfigEntry, ConfigRejection, ConfigStatus } from './config-change.js';
 import { ConfigFollower } from './config-follower.js';
 import type { ConfigGround } from './config-ground.js';
@@ -41,7 +42,9 @@ export class ConfigStore {
     private readonly ground: ConfigGround,
     private readonly parts: ConfigStoreParts,
   ) {
-    this.rejections$ = this.rejections.asObservable();
+    this.rejections$ = new WatchStream('what is refused of configurations', (subscriber) =>
+      this.rejections.subscribe(subscriber),
+    );
   }
 
   /** Why the snapshot is not as it should be, or null. */
@@ -117,7 +120,7 @@ export class ConfigStore {
    * with the connection; errors only with what cannot be mended, as {@link follow} throws it.
    */
   value$<T = unknown>(key: string, options?: ConfigOptions<T>): Observable<T> {
-    return new Observable((subscriber) =>
+    return new WatchStream<T>(`the configuration ${JSON.stringify(key)}`, (subscriber) =>
       (this.closing ? EMPTY : this.follow(key, options).value$).subscribe(subscriber),
     );
   }

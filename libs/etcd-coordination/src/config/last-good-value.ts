@@ -1,4 +1,5 @@
-import { Observable, Subject } from 'rxjs';
+import { Subject, type Observable } from 'rxjs';
+import { WatchStream } from '../watch/watch-stream.js';
 import type { ConfigChange, ConfigSource } from './config-change.js';
 import { differences } from './config-diff.js';
 import { ConfigNotReadyError } from './config.errors.js';
@@ -17,8 +18,9 @@ export class LastGoodValue<T> {
   private readonly changes = new Subject<ConfigChange<T>>();
 
   constructor(private readonly key: string) {
-    this.changes$ = this.changes.asObservable();
-    this.value$ = new Observable((subscriber) => {
+    const label = `the configuration ${JSON.stringify(key)}`;
+    this.changes$ = new WatchStream(label, (subscriber) => this.changes.subscribe(subscriber));
+    this.value$ = new WatchStream<T>(label, (subscriber) => {
       if (this.loaded) subscriber.next(this.current);
       return this.changes.subscribe({
         next: ({ value }) => subscriber.next(value),
