@@ -6,6 +6,7 @@ import { EtcdClient } from '../../libs/etcd-coordination/src/client/etcd-client.
 import { ElectionService } from '../../libs/etcd-coordination/src/election/election.service.js';
 import { EtcdSession } from '../../libs/etcd-coordination/src/session/etcd-session.js';
 import { WatchHub } from '../../libs/etcd-coordination/src/watch/watch-hub.js';
+import { WatchService } from '../../libs/etcd-coordination/src/watch/watch.service.js';
 
 /** The library without Nest around it: what one application holds of one connection. */
 export class LibraryInstance {
@@ -14,6 +15,8 @@ export class LibraryInstance {
     readonly session: EtcdSession,
     private readonly watch: WatchHub,
     readonly elections: ElectionService,
+    readonly watches: WatchService,
+    readonly namespace: string,
   ) {}
 
   static async start(endpoint: string, instanceId: string): Promise<LibraryInstance> {
@@ -23,7 +26,8 @@ export class LibraryInstance {
     const watch = new WatchHub(client);
     const namespace = 'bench/library';
     const elections = new ElectionService({ client, session, watch, namespace, instanceId });
-    return new LibraryInstance(client, session, watch, elections);
+    const watches = new WatchService(client, watch, namespace);
+    return new LibraryInstance(client, session, watch, elections, watches, namespace);
   }
 
   static connect(endpoint: string): Promise<EtcdClient> {
@@ -40,6 +44,7 @@ export class LibraryInstance {
     await this.elections.withdraw();
     await this.elections.handOver(0);
     await this.session.close();
+    await this.watches.close();
     await this.watch.close();
     await this.client.close();
   }

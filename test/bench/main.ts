@@ -9,12 +9,14 @@ import { Etcd3 } from 'etcd3';
 import { EtcdServer } from '../support/etcd-server.js';
 import { alternate, type Measure } from './alternate.js';
 import { callMeasures } from './calls.measure.js';
+import { fanOutMeasures } from './fan-out.measure.js';
 import { handOverMeasure } from './hand-over.measure.js';
 import { leaderGateMeasure } from './leader-gate.measure.js';
 import { LibraryInstance } from './library.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
 import { startMeasure } from './start.measure.js';
+import { watchBurstMeasure, watchLatencyMeasure } from './watch.measure.js';
 
 // What is measured is not the terminal.
 Logger.overrideLogger(['error', 'warn']);
@@ -40,6 +42,9 @@ const measures: Measure[] = [
   handOverMeasure(endpoint, pair, 10, 3),
   handOverMeasure(endpoint, pair, 300, 4),
   gate.measure,
+  watchLatencyMeasure(pair[1].client.etcd, pair[0].watches, pair[0].namespace),
+  watchBurstMeasure(pair[1].client.etcd, pair[0].watches, pair[0].namespace),
+  ...fanOutMeasures(endpoint),
 ];
 let missed = 0;
 for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted))) {

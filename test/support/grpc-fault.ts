@@ -42,7 +42,7 @@ export interface Fault {
   remove(): void;
 }
 
-export type FaultKind = 'lose-answer' | 'cut-stream' | 'fail' | 'hold-answer';
+export type FaultKind = 'lose-answer' | 'cut-stream' | 'fail' | 'hold-answer' | 'drop-message';
 
 /** A fault as the proxy keeps it. */
 export class ArmedFault implements Fault {

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import {
   decodeResponse,
   type ArmedFault,
+  type FaultKind,
   type FaultManner,
   type ProxiedCall,
 } from './grpc-fault.js';
@@ -94,12 +95,16 @@ export class GrpcProxyCall implements ProxiedCall {
       this.withheld.push(frame);
       return;
     }
-    const cut = this.parts.faults.find(
-      (fault) =>
-        fault.kind === 'cut-stream' &&
-        fault.matches(this.method) &&
-        this.asks(fault, frame, this.received + 1),
-    );
+    const decided = (kind: FaultKind) =>
+      this.parts.faults.find(
+        (fault) =>
+          fault.kind === kind &&
+          fault.matches(this.method) &&
+          this.asks(fault, frame, this.received + 1),
+      );
+    const dropped = decided('drop-message');
+    if (dropped) return dropped.hit(this);
+    const cut = decided('cut-stream');
     if (!cut) return this.pass(frame);
 
     this.silent = true;

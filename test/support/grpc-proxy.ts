@@ -119,6 +119,12 @@ export class GrpcProxy {
     return this.cutStream('Watch/Watch', options);
   }
 
+  /** One message of a stream never arrives, and the stream goes on: what no network does, and a bug may. */
+  dropMessage(method: string, options: Omit<FaultOptions, 'how'> = {}): Fault {
+    const { times = 1, when = null } = options;
+    return this.arm(new ArmedFault('drop-message', method, times, 'silence', when));
+  }
+
   /** Ends every connection with a TCP reset. */
   dropConnections(): void {
     for (const connection of [...this.connections]) this.cut(connection);
