@@ -5,16 +5,24 @@ import { isPlainObject, setOwn } from './plain-object.js';
  * Date or a Map, are left as they are.
  */
 export function deepFreeze<T>(value: T): T {
-  const open: unknown[] = [value];
+  const open: object[] = [];
   // Not asking whether it is frozen: what a frozen object holds need not be.
-  const seen = new Set<unknown>();
-  while (open.length > 0) {
-    const next = open.pop();
-    if ((!Array.isArray(next) && !isPlainObject(next)) || seen.has(next)) continue;
-    seen.add(next);
-    Object.freeze(next);
-    for (const held of Object.values(Object.getOwnPropertyDescriptors(next))) {
-      open.push(held.value);
+  const seen = new Set<object>();
+  const take = (held: unknown) => {
+    if (typeof held !== 'object' || held === null || seen.has(held)) return;
+    if (!Array.isArray(held) && !isPlainObject(held)) return;
+    seen.add(held);
+    open.push(Object.freeze(held));
+  };
+  take(value);
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (Array.isArray(next)) {
+      for (const held of next as unknown[]) take(held);
+      continue;
+    }
+    // A getter is not called: it may be anything.
+    for (const key of Reflect.ownKeys(next)) {
+      take(Object.getOwnPropertyDescriptor(next, key)!.value);
     }
   }
   return value;

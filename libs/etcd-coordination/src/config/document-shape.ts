@@ -22,30 +22,40 @@ export const TOO_DEEP = `is nested deeper than ${MAX_CONFIG_DEPTH} levels`;
  * before); types that only YAML's tags can make.
  */
 export function shapeFault(value: unknown): ShapeFault | null {
-  let count = 0;
+  let count = 1;
   const path: (string | number)[] = [];
   const fault = (text: string): ShapeFault => ({ path: [...path], fault: text });
 
-  const visit = (held: unknown): ShapeFault | null => {
-    count += 1;
-    if (count > MAX_VALUES) return fault(`holds more than ${MAX_VALUES} values`);
+  const visitHeld = (key: string | number, held: unknown): ShapeFault | null => {
     if (typeof held !== 'object' || held === null) return null;
-    if (path.length >= MAX_CONFIG_DEPTH) {
-      return { path: path.slice(0, 3), fault: TOO_DEEP };
-    }
-    if (Array.isArray(held)) return visitAll(held.entries());
-    if (!isPlainObject(held)) return fault('has a tag of a type that no configuration can hold');
-    if (Object.hasOwn(held, '__proto__')) return fault('has a key "__proto__"');
-    return visitAll(Object.entries(held));
+    path.push(key);
+    const found = visit(held);
+    path.pop();
+    return found;
   };
-  const visitAll = (entries: Iterable<[string | number, unknown]>): ShapeFault | null => {
-    for (const [key, held] of entries) {
-      path.push(key);
-      const found = visit(held);
-      if (found) return found;
-      path.pop();
+  const visit = (held: object): ShapeFault | null => {
+    if (path.length >= MAX_CONFIG_DEPTH) return { path: path.slice(0, 3), fault: TOO_DEEP };
+    const isArray = Array.isArray(held);
+    if (!isArray && !isPlainObject(held)) {
+      return fault('has a tag of a type that no configuration can hold');
     }
-    return null;
+    const keys = isArray ? [] : Object.keys(held);
+    if (keys.includes('__proto__')) return fault('has a key "__proto__"');
+    count += isArray ? held.length : keys.length;
+    if (count > MAX_VALUES) return fault(`holds more than ${MAX_VALUES} values`);
+    if (isArray) return firstOf(held.length, (i) => visitHeld(i, held[i]));
+    return firstOf(keys.length, (i) =>
+      visitHeld(keys[i]!, (held as Record<string, unknown>)[keys[i]!]),
+    );
   };
-  return visit(value);
+  return typeof value === 'object' && value !== null ? visit(value) : null;
+}
+
+/** The first fault of so many. */
+function firstOf(count: number, look: (index: number) => ShapeFault | null): ShapeFault | null {
+  for (let index = 0; index < count; index++) {
+    const found = look(index);
+    if (found) return found;
+  }
+  return null;
 }

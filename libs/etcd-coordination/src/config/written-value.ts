@@ -29,7 +29,8 @@ function convert(value: unknown, path: (string | number)[], within: unknown[]): 
   };
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
-    return Number.isFinite(value) ? value : refuse(`holds ${value}`);
+    // JSON has no -0.
+    return Number.isFinite(value) ? value + 0 : refuse(`holds ${value}`);
   }
   if (typeof value !== 'object') {
     return refuse(value === undefined ? 'holds undefined' : `holds a ${typeof value}`);

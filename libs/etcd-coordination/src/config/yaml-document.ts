@@ -32,6 +32,7 @@ const FAULTS: Partial<Record<Yaml.ErrorCode, string>> = {
   MISSING_CHAR: 'lacks a character, such as a closing quote or bracket, or a space after ":"',
   MULTILINE_IMPLICIT_KEY: 'has a key over several lines',
   MULTIPLE_DOCS: 'holds several documents; give one',
+  NON_STRING_KEY: 'has a key that is no text',
   TAB_AS_INDENT: 'is indented by a tab; use spaces',
   TAG_RESOLVE_FAILED: 'has a tag that means nothing here',
   UNEXPECTED_TOKEN: 'has something that does not belong here',
