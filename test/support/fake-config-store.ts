@@ -21,7 +21,11 @@ class FakeConfig extends WatchedConfig {
 
   present(): ConfigChange {
     if (!this.now) throw new ConfigNotReadyError(this.key);
-    return { ...this.now, previous: undefined, differences: [] };
+    return {
+      ...this.now,
+      previous: undefined,
+      differences: [{ path: [], type: 'added', after: this.now.value }],
+    };
   }
 
   push(value: unknown): void {

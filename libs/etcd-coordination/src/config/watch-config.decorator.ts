@@ -189,6 +189,10 @@ function declarationOf(
   if (unknown !== undefined) {
     throw misuse(place, `it has no option "${unknown}", only ${OPTIONS.join(', ')}`);
   }
+  const connection: unknown = options?.connection ?? DEFAULT_CONNECTION;
+  if (typeof connection !== 'string' || connection === '') {
+    throw misuse(place, 'its option "connection" is no name');
+  }
   try {
     return readDeclaration(key, options);
   } catch (error) {
