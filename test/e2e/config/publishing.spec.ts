@@ -336,7 +336,7 @@ describe.each(await serversUnderTest())('publishing, $name', ({ start }) => {
       const error = await refusal(publisher.rollback(name, { to: Number(to) }));
       expect(error).toBeInstanceOf(ConfigVersionError);
       expect(error).toMatchObject({ fault, available: [4, 5] });
-      expect(error.message).toMatch(/set back to 4 to 5\.$/);
+      expect(error.message).toMatch(/set back to 4, 5\.$/);
     }
     const nothing = await refusal(publisher.rollback(freshName(), { to: 1 }));
     expect(nothing).toMatchObject({ fault: 'unknown', available: [] });

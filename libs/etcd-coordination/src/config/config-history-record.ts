@@ -65,14 +65,18 @@ export function encodeVersion(
   return { id, value: Buffer.from(JSON.stringify(record)) };
 }
 
-/** The entry of what somebody has written past this library: `standing`, or nothing any more. */
+/**
+ * The entry of what somebody has written past this library: `standing`, or nothing any more. How
+ * it is written nobody has said; most likely as it was before.
+ */
 export function encodeForeignVersion(
   sequence: number,
-  standing: IKeyValue | null,
+  { standing, newest }: { standing: IKeyValue | null; newest: ConfigVersion | null },
   replaced: string,
 ): Buffer {
+  const format = newest?.format ?? null;
   const record: VersionRecord = {
-    ...{ id: randomUUID(), sequence, author: null, at: null, reason: null, format: null },
+    ...{ id: randomUUID(), sequence, author: null, at: null, reason: null, format },
     ...{ replaced, ...about(standing?.value ?? null) },
     revision: standing?.mod_revision ?? null,
   };

@@ -1,13 +1,6 @@
-import type { ICompare, IKeyValue, IRequestOp, ITxnResponse } from 'etcd3';
+import type { ICompare, IRequestOp, ITxnResponse } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { RequestTooLargeError, RevisionCompactedError } from '../client/etcd.errors.js';
-import {
-  configDocumentsPrefix,
-  configLayerKey,
-  configSequenceSegment,
-  configVersionsPrefix,
-  parseConfigSequence,
-} from '../client/keys.js';
+import { RequestTooLargeError } from '../client/etcd.errors.js';
 import {
   decodeVersion,
   encodeForeignVersion,
@@ -15,7 +8,7 @@ import {
   type ConfigVersion,
   type VersionNote,
 } from './config-history-record.js';
-import { layerPath, type ConfigLayer } from './config-layer.js';
+import type { ConfigLayer } from './config-layer.js';
 import {
   ConfigConflictError,
   ConfigTooLargeError,
@@ -23,6 +16,11 @@ import {
   InvalidConfigWriteError,
   type VersionFault,
 } from './config.errors.js';
+import { LayerDocuments } from './layer-documents.js';
+import { LayerKeys } from './layer-keys.js';
+import { foreignVersion, isEntered, type LayerState } from './layer-state.js';
+
+export type { LayerState } from './layer-state.js';
 
 /** How many versions of a layer are kept unless something else is asked for. */
 export const DEFAULT_HISTORY_LIMIT = 50;
@@ -30,9 +28,6 @@ export const DEFAULT_HISTORY_LIMIT = 50;
 /** The longest document, in bytes: with what is around it, it fits into a request of etcd's 1.5 MiB. */
 export const MAX_DOCUMENT_BYTES = 1.5 * 1024 * 1024 - 16 * 1024;
 
-/** How much of documents is asked for at once. */
-const PAGE_BYTES = 4 * 1024 * 1024;
-const PAGE_DOCUMENTS = 100;
 /** Somebody else may enter the same stranger's write at the same time; then it is entered. */
 const ENTERING_ATTEMPTS = 5;
 
@@ -44,18 +39,6 @@ export interface LayerPlace {
   readonly layer: ConfigLayer;
   /** How many versions are kept. Default 50. */
   readonly historyLimit?: number;
-}
-
-/** A layer as it stood at one revision. */
-export interface LayerState {
-  /** etcd's revision when it was read. */
-  readonly revision: bigint;
-  /** The layer's document; null if it has none. */
-  readonly standing: IKeyValue | null;
-  /** The newest entry of its history; null if it has none. */
-  readonly newest: ConfigVersion | null;
-  /** Whether the document of `newest` is in the history, and not only in the layer. */
-  readonly isNewestKept: boolean;
 }
 
 declare const archived: unique symbol;
@@ -93,17 +76,13 @@ export interface KeptVersion extends ConfigVersion {
  * nobody, by whoever writes next.
  */
 export class LayerHistory {
-  private readonly layerKey: Buffer;
-  private readonly versions: string;
-  private readonly documents: string;
+  private readonly keys: LayerKeys;
+  private readonly documents: LayerDocuments;
 
   /** @throws {InvalidConfigLayerError} if there is no such layer */
   constructor(private readonly place: LayerPlace) {
-    const { namespace, key, layer } = place;
-    const path = layerPath(layer);
-    this.layerKey = Buffer.from(configLayerKey(namespace, key, path));
-    this.versions = configVersionsPrefix(namespace, key, path);
-    this.documents = configDocumentsPrefix(namespace, key, path);
+    this.keys = new LayerKeys(place.namespace, place.key, place.layer);
+    this.documents = new LayerDocuments(place.client, this.keys);
   }
 
   /** The layer as it stands, at one revision. */
@@ -140,7 +119,7 @@ export class LayerHistory {
   /** What makes `document` the next version, or no document if it is null. */
   nextVersion(state: ArchivedLayer, document: Buffer | null, note: VersionNote): NextVersion {
     const sequence = (state.newest?.sequence ?? 0) + 1;
-    const key = this.versionKey(sequence);
+    const key = this.keys.versions.of(sequence);
     const replaced = state.standing?.mod_revision ?? '0';
     const { id, value } = encodeVersion(sequence, document, replaced, note);
     return {
@@ -148,8 +127,8 @@ export class LayerHistory {
       compare: [...this.unchanged(state), isAbsent(key)],
       success: [
         document === null
-          ? { request_delete_range: { key: this.layerKey } }
-          : { request_put: { key: this.layerKey, value: document } },
+          ? { request_delete_range: { key: this.keys.layer } }
+          : { request_put: { key: this.keys.layer, value: document } },
         { request_put: { key, value } },
         ...this.prune(sequence),
       ],
@@ -173,7 +152,7 @@ export class LayerHistory {
     const foreign = isEntered(state) ? [] : [foreignVersion(state)];
     const listed = [...foreign, ...known].slice(0, limit);
     const past = listed.filter((version) => !version.isCurrent);
-    const found = await this.documentsOf(past, kept);
+    const found = await this.documents.read(past, kept);
     return listed.map((version) => ({
       ...version,
       document: (version.isCurrent ? standing?.value : found.get(version.sequence)) ?? null,
@@ -190,7 +169,7 @@ export class LayerHistory {
     const versions = isEntered(state) ? entries : [foreignVersion(state), ...entries];
     const [present, ...past] = versions;
     const version = past.find((v) => v.sequence === sequence);
-    const document = version && (await this.documentsOf([version], kept)).get(sequence);
+    const document = version && (await this.documents.read([version], kept)).get(sequence);
     if (version && document) return { version, document, state };
     const oldest = versions.at(-1)?.sequence ?? 0;
     const { key, layer } = this.place;
@@ -223,7 +202,7 @@ export class LayerHistory {
     const { standing } = state;
     const asExpected = standing
       ? BigInt(standing.mod_revision) <= expected && expected !== 0n
-      : expected === 0n || (await this.wasGoneBy(expected, state));
+      : expected === 0n || (await this.documents.wasGoneBy(expected, state));
     if (!asExpected) throw this.conflict(state, expected);
   }
 
@@ -250,20 +229,20 @@ export class LayerHistory {
     const { header, responses } = await this.place.client.txn({
       compare: [],
       success: [
-        { request_range: { key: this.layerKey } },
-        { request_range: { ...this.all(this.versions), ...NEWEST_FIRST, limit } },
-        { request_range: { ...this.all(this.documents), ...NEWEST_FIRST, keys_only: true } },
+        { request_range: { key: this.keys.layer } },
+        { request_range: { ...this.keys.versions.all, ...NEWEST_FIRST, limit } },
+        { request_range: { ...this.keys.documents.all, ...NEWEST_FIRST, keys_only: true } },
       ],
       failure: [],
     });
-    const [layer, versions, documents] = responses.map((r) => r.response_range!.kvs);
+    const [layer, versions, documents] = responses.map((r) => r.response_range.kvs);
     const entries = versions!.flatMap((kv) => {
-      const sequence = sequenceOf(this.versions, kv);
+      const sequence = this.keys.versions.sequenceOf(kv);
       return sequence === null ? [] : [decodeVersion(sequence, kv)];
     });
     // Something else than versions stands there, and would hide them.
     if (limit > 0 && entries.length < versions!.length) return this.readAll(0);
-    const kept = new Set(documents!.map((kv) => sequenceOf(this.documents, kv) ?? 0));
+    const kept = new Set(documents!.map((kv) => this.keys.documents.sequenceOf(kv) ?? 0));
     const newest = entries[0] ?? null;
     const state = {
       revision: BigInt(header.revision),
@@ -279,13 +258,13 @@ export class LayerHistory {
     const { standing, newest } = state;
     const unchanged = this.unchanged(state);
     if (newest && !newest.deleted && !state.isNewestKept) {
-      const lost = await this.readPast(newest.revision);
+      const lost = await this.documents.readPast(newest.revision);
       if (lost) await this.keep(newest.sequence, lost, unchanged);
     }
     const sequence = (newest?.sequence ?? 0) + 1;
-    const key = this.versionKey(sequence);
+    const key = this.keys.versions.of(sequence);
     const replaced = newest?.deleted === false ? (newest.revision?.toString() ?? '0') : '0';
-    const entry = { key, value: encodeForeignVersion(sequence, standing, replaced) };
+    const entry = { key, value: encodeForeignVersion(sequence, state, replaced) };
     const entered = { request_put: entry };
     if (standing) {
       await this.keep(sequence, standing.value, [...unchanged, isAbsent(key)], [entered]);
@@ -304,7 +283,7 @@ export class LayerHistory {
     compare: ICompare[],
     besides: IRequestOp[] = [],
   ): Promise<void> {
-    const put = { request_put: { key: this.documentKey(sequence), value: document } };
+    const put = { request_put: { key: this.keys.documents.of(sequence), value: document } };
     try {
       await this.place.client.txn(
         { compare, success: [put, ...besides], failure: [] },
@@ -317,67 +296,12 @@ export class LayerHistory {
     }
   }
 
-  /**
-   * The documents of versions, from the history or, for what somebody has written over past
-   * this library, from etcd's own past as long as that is not compacted.
-   */
-  private async documentsOf(
-    wanted: readonly ConfigVersion[],
-    kept: ReadonlySet<number>,
-  ): Promise<Map<number, Buffer>> {
-    const found = new Map<number, Buffer>();
-    const documents = wanted.filter(({ deleted }) => !deleted);
-    for (const page of pages(documents.filter(({ sequence }) => kept.has(sequence)))) {
-      const { responses } = await this.place.client.txn({
-        compare: [],
-        success: page.map(({ sequence }) => ({
-          request_range: { key: this.documentKey(sequence) },
-        })),
-        failure: [],
-      });
-      responses.forEach(({ response_range }, index) => {
-        const [document] = response_range?.kvs ?? [];
-        if (document) found.set(page[index]!.sequence, document.value);
-      });
-    }
-    for (const { sequence, revision } of documents) {
-      const document = found.has(sequence) ? null : await this.readPast(revision);
-      if (document) found.set(sequence, document);
-    }
-    return found;
-  }
-
-  /** Whether a layer without a document had none at that revision either; false if that is not known. */
-  private async wasGoneBy(revision: bigint, { newest }: LayerState): Promise<boolean> {
-    if (newest?.deleted && newest.revision !== null) return newest.revision <= revision;
-    try {
-      const request = { key: this.layerKey, revision: revision.toString(), count_only: true };
-      return (await this.place.client.range(request)).count === '0';
-    } catch (error) {
-      if (error instanceof RevisionCompactedError) return false;
-      throw error;
-    }
-  }
-
-  /** The document that was written at that revision, if etcd still knows it. */
-  private async readPast(revision: bigint | null): Promise<Buffer | null> {
-    if (revision === null) return null;
-    try {
-      const request = { key: this.layerKey, revision: revision.toString() };
-      const [found] = (await this.place.client.range(request)).kvs;
-      return found?.mod_revision === request.revision ? found.value : null;
-    } catch (error) {
-      if (error instanceof RevisionCompactedError) return null;
-      throw error;
-    }
-  }
-
   /** That the layer and its history are as they were read. */
   private unchanged({ standing, newest }: LayerState): ICompare[] {
-    const stands = { result: 'Equal', target: 'Mod', key: this.layerKey } as const;
+    const stands = { result: 'Equal', target: 'Mod', key: this.keys.layer } as const;
     const same: ICompare[] = [{ ...stands, mod_revision: standing?.mod_revision ?? '0' }];
     if (newest === null) return same;
-    const key = this.versionKey(newest.sequence);
+    const key = this.keys.versions.of(newest.sequence);
     const { enteredAt } = newest;
     return [...same, { result: 'Equal', target: 'Create', key, create_revision: enteredAt }];
   }
@@ -386,25 +310,8 @@ export class LayerHistory {
   private prune(sequence: number): IRequestOp[] {
     const oldest = sequence - (this.place.historyLimit ?? DEFAULT_HISTORY_LIMIT) + 1;
     if (oldest <= 1) return [];
-    return [this.versions, this.documents].map((prefix) => ({
-      request_delete_range: {
-        key: Buffer.from(prefix + configSequenceSegment(0)),
-        range_end: Buffer.from(prefix + configSequenceSegment(oldest)),
-      },
-    }));
-  }
-
-  private all(prefix: string): { key: Buffer; range_end: Buffer } {
-    // ":" follows "9": whatever else somebody has put there is left aside.
-    return { key: Buffer.from(`${prefix}0`), range_end: Buffer.from(`${prefix}:`) };
-  }
-
-  private versionKey(sequence: number): Buffer {
-    return Buffer.from(this.versions + configSequenceSegment(sequence));
-  }
-
-  private documentKey(sequence: number): Buffer {
-    return Buffer.from(this.documents + configSequenceSegment(sequence));
+    const { versions, documents } = this.keys;
+    return [versions, documents].map((keys) => ({ request_delete_range: keys.before(oldest) }));
   }
 }
 
@@ -417,29 +324,8 @@ export interface PickedVersion {
 
 const NEWEST_FIRST = { sort_target: 'Key', sort_order: 'Descend' } as const;
 
-/** Whether what stands, if anything, is what the history says last. */
-export function isEntered({ standing, newest }: LayerState): boolean {
-  if (standing === null) return newest === null || newest.deleted;
-  return newest !== null && !newest.deleted && newest.revision === BigInt(standing.mod_revision);
-}
-
-/** What stands and is in no history yet, as the version that it will be. */
-function foreignVersion({ standing, newest }: LayerState): ConfigVersion & { isCurrent: true } {
-  return {
-    ...{ sequence: (newest?.sequence ?? 0) + 1, id: '', enteredAt: '0', isCurrent: true },
-    ...{ author: null, at: null, reason: null, format: null },
-    revision: standing ? BigInt(standing.mod_revision) : null,
-    deleted: standing === null,
-    size: standing?.value.length ?? 0,
-  };
-}
-
 function isAbsent(key: Buffer): ICompare {
   return { result: 'Equal', target: 'Create', key, create_revision: '0' };
-}
-
-function sequenceOf(prefix: string, { key }: IKeyValue): number | null {
-  return parseConfigSequence(key.toString().slice(prefix.length));
 }
 
 function faultOf(
@@ -451,19 +337,4 @@ function faultOf(
   if (present?.sequence === sequence) return present.deleted ? 'deleted' : 'current';
   if (version) return version.deleted ? 'deleted' : 'lost';
   return sequence < oldest ? 'pruned' : 'unknown';
-}
-
-/** Parts that are no larger than a few documents, so that one answer is never a whole history. */
-function pages(versions: readonly ConfigVersion[]): ConfigVersion[][] {
-  const parts: ConfigVersion[][] = [];
-  let bytes = Infinity;
-  for (const version of versions) {
-    bytes += version.size;
-    if (bytes > PAGE_BYTES || parts.at(-1)!.length === PAGE_DOCUMENTS) {
-      parts.push([]);
-      bytes = version.size;
-    }
-    parts.at(-1)!.push(version);
-  }
-  return parts;
 }
