@@ -35,27 +35,23 @@ export function shapeFault(value: unknown): ShapeFault | null {
   };
   const visit = (held: object): ShapeFault | null => {
     if (path.length >= MAX_CONFIG_DEPTH) return { path: path.slice(0, 3), fault: TOO_DEEP };
-    const isArray = Array.isArray(held);
-    if (!isArray && !isPlainObject(held)) {
-      return fault('has a tag of a type that no configuration can hold');
-    }
-    const keys = isArray ? [] : Object.keys(held);
+    if (Array.isArray(held)) return visitAll(held.length, (i) => visitHeld(i, held[i]));
+    if (!isPlainObject(held)) return fault('has a tag of a type that no configuration can hold');
+    const keys = Object.keys(held);
     if (keys.includes('__proto__')) return fault('has a key "__proto__"');
-    count += isArray ? held.length : keys.length;
+    return visitAll(keys.length, (i) => visitHeld(keys[i]!, held[keys[i]!]));
+  };
+  const visitAll = (
+    length: number,
+    visitOne: (index: number) => ShapeFault | null,
+  ): ShapeFault | null => {
+    count += length;
     if (count > MAX_VALUES) return fault(`holds more than ${MAX_VALUES} values`);
-    if (isArray) return firstOf(held.length, (i) => visitHeld(i, held[i]));
-    return firstOf(keys.length, (i) =>
-      visitHeld(keys[i]!, (held as Record<string, unknown>)[keys[i]!]),
-    );
+    for (let index = 0; index < length; index++) {
+      const found = visitOne(index);
+      if (found) return found;
+    }
+    return null;
   };
   return typeof value === 'object' && value !== null ? visit(value) : null;
-}
-
-/** The first fault of so many. */
-function firstOf(count: number, look: (index: number) => ShapeFault | null): ShapeFault | null {
-  for (let index = 0; index < count; index++) {
-    const found = look(index);
-    if (found) return found;
-  }
-  return null;
 }
