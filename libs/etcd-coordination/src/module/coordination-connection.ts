@@ -28,6 +28,7 @@ export interface ConnectionParts {
 export class CoordinationConnection {
   private readonly logger = new Logger('EtcdCoordination');
   private started = false;
+  private startedWithout = false;
   private starting: Promise<void> | undefined;
   private leaving: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
@@ -41,6 +42,11 @@ export class CoordinationConnection {
   /** Whether the application is going, so that this process should get no more work. */
   get isLeaving(): boolean {
     return this.leaving !== undefined || this.closing !== undefined;
+  }
+
+  /** Whether the application has started while etcd is away, from its snapshot. */
+  get hasStartedWithout(): boolean {
+    return this.startedWithout;
   }
 
   /** Whether there has been a lease. */
@@ -72,6 +78,7 @@ export class CoordinationConnection {
   private async takeLease(): Promise<void> {
     const { client, session } = this.parts;
     if (client.isAwaited) {
+      this.startedWithout = true;
       session.startLater();
       // It is over before there was a lease.
       void session.ready().then(

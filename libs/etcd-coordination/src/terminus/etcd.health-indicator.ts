@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { ConnectionRegistry } from '../module/connection-registry.js';
+import { degraded } from './degraded.js';
 
 /** Options of {@link EtcdHealthIndicator.check}. */
 export interface EtcdHealthOptions {
@@ -32,8 +33,9 @@ export class EtcdHealthIndicator {
    * - `up`: the lease stands and its keepalives are answered
    * - `degraded` (HTTP 200; with Terminus 11, `up` with `degraded: true`): keepalives are missed or
    *   the lease is lost, and another is being asked for; this process serves, and leads only for as
-   *   long as its lease is certain
-   * - `down`: there has been no lease yet, or the application is shutting down
+   *   long as its lease is certain; or it has started from its snapshot while etcd is away, and
+   *   leads nothing
+   * - `down`: there has been no lease yet otherwise, or the application is shutting down
    *
    * @throws {UnknownConnectionError} if the application has no such connection
    */
@@ -47,17 +49,21 @@ export class EtcdHealthIndicator {
     if (connection.isLeaving || state === 'closing' || state === 'closed') {
       return indicator.down({ session: state, message: 'The application is shutting down.' });
     }
+    if (!connection.hasStarted && connection.hasStartedWithout) {
+      return degraded(indicator, {
+        session: state,
+        message: connection.parts.client.isAwaited
+          ? 'etcd has not been reached since the start; the configuration is that of the snapshot, and this process leads nothing until it is.'
+          : 'etcd has been reached, and has not granted a lease yet; this process leads nothing until it does.',
+      });
+    }
     if (!connection.hasStarted) {
       return indicator.down({ session: state, message: 'etcd has not granted a lease yet.' });
     }
     if (state === 'active') return indicator.up({ session: state });
-    const data = {
+    return degraded(indicator, {
       session: state,
       message: 'etcd does not answer; leadership ends, if it does not answer soon.',
-    };
-    // Terminus 11 knows no such thing.
-    return typeof indicator.degraded === 'function'
-      ? indicator.degraded(data)
-      : indicator.up({ ...data, degraded: true });
+    });
   }
 }
