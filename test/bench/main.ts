@@ -42,8 +42,8 @@ const measures: Measure[] = [
   handOverMeasure(endpoint, pair, 10, 3),
   handOverMeasure(endpoint, pair, 300, 4),
   gate.measure,
-  watchLatencyMeasure(pair[1].client.etcd, pair[0].watches, pair[0].namespace),
-  watchBurstMeasure(pair[1].client.etcd, pair[0].watches, pair[0].namespace),
+  watchLatencyMeasure(plain, pair[0].watches, pair[0].namespace),
+  watchBurstMeasure(plain, pair[0].watches, pair[0].namespace),
   ...fanOutMeasures(endpoint),
 ];
 let missed = 0;

@@ -3,6 +3,7 @@ import type { IKeyValue } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { RevisionCompactedError } from '../client/etcd.errors.js';
 import type { KeyRange } from './key-range.js';
+import { KeyReads } from './key-reads.js';
 import { Turnstile } from './turnstile.js';
 
 /** How many keys one answer holds; more are asked for page by page, all at one revision. */
@@ -35,6 +36,7 @@ export interface RangeList {
 }
 
 const turnstiles = new WeakMap<EtcdClient, Turnstile>();
+const keyReads = new WeakMap<EtcdClient, KeyReads>();
 
 /**
  * Lists a range, linearizably and at one revision however many pages it takes.
@@ -46,9 +48,22 @@ export function listRange(
   range: KeyRange,
   options: ListOptions = {},
 ): Promise<RangeList> {
+  if (!range.rangeEnd && options.revision === undefined) return readKey(client, range, options);
   let turnstile = turnstiles.get(client);
   if (!turnstile) turnstiles.set(client, (turnstile = new Turnstile(AT_ONCE)));
   return turnstile.pass(() => listAnew(client, range, options));
+}
+
+async function readKey(
+  client: EtcdClient,
+  { key }: KeyRange,
+  { keysOnly = false }: ListOptions,
+): Promise<RangeList> {
+  let reads = keyReads.get(client);
+  if (!reads) keyReads.set(client, (reads = new KeyReads(client)));
+  const { header, kvs } = await reads.read(key, keysOnly);
+  const clusterId = header.cluster_id ?? null;
+  return { revision: BigInt(header.revision), clusterId, kvs, unreadable: 0 };
 }
 
 async function listAnew(

@@ -33,13 +33,15 @@ interface Seat {
   readonly after: number;
 }
 
+type Seats = Seat | Set<Seat>;
+
 /** One standing watch on a range, and all who are told of its events or of a part of them. */
 export class WatchSource {
   readonly view: RangeView<HeldKey>;
   /** How many use it. */
   uses = 0;
-  private readonly keys = new Map<string, Map<WatchListener, Seat>>();
-  private prefixes = new PrefixTable<Map<WatchListener, Seat>>();
+  private readonly keys = new Map<string, Seats>();
+  private prefixes = new PrefixTable<Seats>();
   /** Counts what the view tells at once. Who comes in the middle of it begins with the next. */
   private turn = 0;
 
@@ -60,24 +62,20 @@ export class WatchSource {
     this.view.subscribe(() => this.endIfRefused());
   }
 
-  /** Tells `listener` the events of its name from now on. */
-  add(listener: WatchListener): void {
+  /** Tells `listener` the events of its name from now on. Returns what ends that. */
+  add(listener: WatchListener): () => void {
     const { kind, whole } = listener.name;
-    let seats = kind === 'key' ? this.keys.get(whole) : this.prefixes.get(whole);
-    if (!seats) {
-      seats = new Map();
-      if (kind === 'key') this.keys.set(whole, seats);
-      else this.prefixes.set(whole, seats);
-    }
-    seats.set(listener, { listener, after: this.turn });
-  }
-
-  remove(listener: WatchListener): void {
-    const { kind, whole } = listener.name;
-    const seats = kind === 'key' ? this.keys.get(whole) : this.prefixes.get(whole);
-    if (!seats?.delete(listener) || seats.size > 0) return;
-    if (kind === 'key') this.keys.delete(whole);
-    else this.prefixes.delete(whole);
+    const table = kind === 'key' ? this.keys : this.prefixes;
+    const seat: Seat = { listener, after: this.turn };
+    const taken = table.get(whole);
+    // Most keys have one listener: a set for each would be most of what ten thousand take.
+    if (taken instanceof Set) taken.add(seat);
+    else table.set(whole, taken ? new Set([taken, seat]) : seat);
+    return () => {
+      const seats = table.get(whole);
+      if (seats instanceof Set) seats.delete(seat);
+      if (seats === seat || (seats instanceof Set && seats.size === 0)) table.delete(whole);
+    };
   }
 
   private dispatch({ changes, resync }: RangeChanges): void {
@@ -90,20 +88,23 @@ export class WatchSource {
     }
   }
 
-  private tell(seats: ReadonlyMap<WatchListener, Seat>, event: EventOnce): void {
-    for (const { listener, after } of seats.values()) {
-      if (after < this.turn) listener.next(event.for(listener.previous));
-    }
+  private tell(seats: Seats, event: EventOnce): void {
+    if (seats instanceof Set) for (const seat of seats) this.tellOne(seat, event);
+    else this.tellOne(seats, event);
+  }
+
+  private tellOne({ listener, after }: Seat, event: EventOnce): void {
+    if (after < this.turn) listener.next(event.for(listener.previous));
   }
 
   private endIfRefused(): void {
     const { error } = this.view;
     if (!error) return;
     const all = [...this.keys.values(), ...this.prefixes.values()];
-    const listeners = all.flatMap((seats) => [...seats.keys()]);
+    const seats = all.flatMap((one) => (one instanceof Set ? [...one] : [one]));
     this.keys.clear();
     this.prefixes = new PrefixTable();
-    for (const listener of listeners) listener.ended(error);
+    for (const { listener } of seats) listener.ended(error);
   }
 
   private relative(key: string): string {

@@ -11,6 +11,7 @@ import type { WatchSources } from './watch-sources.js';
 export class WatchSubscription implements WatchListener {
   readonly previous: boolean;
   private source: WatchSource;
+  private leave: (() => void) | undefined;
   private unsubscribe: (() => void) | undefined;
 
   constructor(
@@ -42,14 +43,14 @@ export class WatchSubscription implements WatchListener {
 
   close(): void {
     this.unsubscribe?.();
-    this.source.remove(this);
+    this.leave?.();
     this.sources.release(this.source);
   }
 
   private join(): void {
     const { error } = this.source.view;
     if (error) this.ended(error);
-    else this.source.add(this);
+    else this.leave = this.source.add(this);
   }
 
   private tellStanding(onStanding: (revision: bigint) => void): void {
