@@ -50,6 +50,9 @@ export type {
   ConfigSource,
   ConfigStatus,
 } from './config/config-change.js';
+export { ConfigInvalidError } from './config/config.errors.js';
+export { ConfigReleases } from './config/release/config-releases.service.js';
+export type { ReleaseView } from './config/release/release-view.js';
 
 export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
 
