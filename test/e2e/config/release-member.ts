@@ -4,9 +4,8 @@ import { ConfigDeclarations } from '../../../libs/etcd-coordination/src/config/c
 import { ConfigPublisher } from '../../../libs/etcd-coordination/src/config/config-publisher.js';
 import { ConfigStore } from '../../../libs/etcd-coordination/src/config/config.store.js';
 import { ConfigReleases } from '../../../libs/etcd-coordination/src/config/release/config-releases.service.js';
-import type { ReleaseLeadership } from '../../../libs/etcd-coordination/src/config/release/release-leadership.js';
 import type { ObservationTimings } from '../../../libs/etcd-coordination/src/config/release/release-observation.js';
-import type { ElectionService } from '../../../libs/etcd-coordination/src/election/election.service.js';
+import { ElectedReleases } from '../../../libs/etcd-coordination/src/module/elected-releases.js';
 import { Instance, NAMESPACE, type InstanceOptions } from '../election/instance.js';
 
 export interface Prices {
@@ -48,7 +47,7 @@ export class Member {
     });
     const ground = { client, watch, session, identity, namespace: NAMESPACE };
     const releases = new ConfigReleases({
-      ...{ ...ground, publisher, leadership: leadershipOf(instance.elections) },
+      ...{ ...ground, publisher, leadership: new ElectedReleases(instance.elections) },
       timings: timings ?? { gatherMs: 300, vanishedMs: 1500 },
     });
     const store = new ConfigStore({ ...ground, declarations }, { publisher, releases });
@@ -68,9 +67,16 @@ export class Member {
     return this.instance.elections.term(`config-release/${key}`) !== null;
   }
 
-  async watch(key: string, schema?: StandardSchemaV1<unknown, Prices>): Promise<void> {
+  async watch(
+    key: string,
+    schema?: StandardSchemaV1<unknown, Prices>,
+    told: (price: number) => void = () => undefined,
+  ): Promise<void> {
     const watched = await this.store.watch<Prices>(key, schema ? { schema } : {});
-    watched.value$.subscribe(({ price }) => this.values.push(price));
+    watched.value$.subscribe(({ price }) => {
+      this.values.push(price);
+      told(price);
+    });
   }
 
   /** As a process that is killed: nobody is told. */
@@ -103,49 +109,24 @@ export interface Transition {
   readonly type:
     'start' | 'archive' | 'rolling' | 'paused' | 'promoted' | 'rolled-back' | 'aborted';
   readonly step: number;
+  /** The configuration's name. */
+  readonly key: string;
 }
 
 function transitionOf({ success = [] }: TxnRequest): Transition | null {
   for (const { request_put: put } of success) {
-    const key = put?.key?.toString() ?? '';
-    if (/\/history\/[^]*\/document\//.test(key)) return { type: 'archive', step: 0 };
-    if (!key.endsWith('/live/release')) continue;
-    const record = JSON.parse(put!.value!.toString()) as {
-      state: Transition['type'];
+    const path = put?.key?.toString() ?? '';
+    const key = /\/config\/([^/]+)\//.exec(path)?.[1] ?? '';
+    if (/\/history\/.*\/document\//.test(path)) return { type: 'archive', step: 0, key };
+    if (!path.endsWith('/live/release')) continue;
+    const { state, step } = JSON.parse(put!.value!.toString()) as {
+      state: Exclude<Transition['type'], 'start' | 'archive'>;
       step: number;
     };
-    const isStart = record.step === 0 && record.state === 'rolling';
-    return { type: isStart ? 'start' : record.state, step: record.step };
+    const isStart = step === 0 && state === 'rolling';
+    return { type: isStart ? 'start' : state, step, key };
   }
   return null;
-}
-
-/** What the module makes of the elections, as short as it can be. */
-export function leadershipOf(elections: ElectionService): ReleaseLeadership {
-  return {
-    lead(name, run) {
-      const stopping = new AbortController();
-      const { signal } = stopping;
-      const standing = (async () => {
-        while (!signal.aborted) {
-          try {
-            const term = await elections.campaign(name, { signal });
-            // A plain signal, which a frozen process reads as it was: the fence has to do.
-            const both = AbortSignal.any([term.signal, signal]);
-            await run({ fence: term.fence, signal: both }).finally(() => term.resign());
-          } catch (error) {
-            if ((error as { code?: string }).code === 'CLIENT_CLOSED') return;
-          }
-        }
-      })();
-      return {
-        stop: async () => {
-          stopping.abort();
-          await standing;
-        },
-      };
-    },
-  };
 }
 
 export const pricesSchema: StandardSchemaV1<unknown, Prices> = {

@@ -78,10 +78,10 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
 
     it('goes step by step to everybody, and nobody has it before its turn', async () => {
       await joinAll('a', 'b', 'c', 'd');
-      const [shown] = [new Array<string>()];
+      const shown: string[] = [];
       const following = operator.releases
         .release$(key)
-        .subscribe((v) => v && shown!.push(`${v.state} ${v.step}`));
+        .subscribe((v) => v && shown.push(`${v.state} ${v.step}`));
       const options = { steps: [25, 50, 100], observeMs: 1000, author: 'ann', reason: 'cheaper' };
       const started = await operator.releases.start(key, NEW, options);
       expect(started).toMatchObject({ state: 'rolling', step: 0, steps: 3, targets: [], key });
@@ -112,7 +112,7 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
       ]);
       await everybodyHas(NEW);
       for (const { values } of members) expect(values).toEqual([OLD.price, NEW.price]);
-      await waitFor(() => shown!.at(-1) === 'promoted 3', { what: 'the end to be shown' });
+      await waitFor(() => shown.at(-1) === 'promoted 3', { what: 'the end to be shown' });
       expect(new Set(shown)).toEqual(
         new Set(['rolling 0', 'rolling 1', 'rolling 2', 'rolling 3', 'promoted 3']),
       );

@@ -58,7 +58,7 @@ describe('a release', () => {
   ])('that is %s takes these events and no others', (state, expected) => {
     for (const type of EVENTS) {
       const next = nextRelease(record({ state }), event(type), stamp('t1'));
-      expect(next?.state, type).toBe(expected[type]);
+      expect(next?.state, `after ${type}`).toBe(expected[type]);
     }
   });
 
