@@ -22,7 +22,7 @@ describe('the view of an election', () => {
     };
     const client = {
       options: { connection: 'test' },
-      range: async () => ({ kvs: listed.kvs, header: { revision: `${listed.revision}` } }),
+      range: async () => ({ kvs: listed.kvs, header: { revision: `${listed.revision}`, cluster_id: '1' } }),
     };
     view = new ElectionView(client as unknown as EtcdClient, hub as unknown as WatchHub, 'ns', 'e');
     changes = 0;
@@ -32,7 +32,7 @@ describe('the view of an election', () => {
   /** Lists, and is told everything after that by the watch. */
   async function sync(revision: number, ...kvs: IKeyValue[]): Promise<void> {
     listed = { revision, kvs };
-    watch.standing(BigInt(revision), false);
+    watch.standing(BigInt(revision), false, '1');
     await view.ready();
   }
 
@@ -76,10 +76,10 @@ describe('the view of an election', () => {
     await sync(20, key('a', 20, 'a'));
     expect(view.standing(path('a'), 20n, 0)).toBe('first');
     listed = { revision: 15, kvs: [] };
-    watch.standing(15n, true);
+    watch.standing(15n, true, '1');
     await expect.poll(() => changes).toBe(1);
     // It lists anew once the watch stands.
-    watch.standing(15n, false);
+    watch.standing(15n, false, '1');
     await expect.poll(() => view.standing(path('a'), 20n, 0)).toBe('gone');
     expect(view.leader()).toBeNull();
     expect(view.era).toBe(1);
@@ -92,9 +92,9 @@ describe('the view of an election', () => {
   it('keeps the place of a key that a restored database has', async () => {
     await sync(20, key('a', 12, 'a'));
     listed = { revision: 15, kvs: [key('a', 12, 'a')] };
-    watch.standing(15n, true);
+    watch.standing(15n, true, '1');
     await expect.poll(() => changes).toBe(1);
-    watch.standing(15n, false);
+    watch.standing(15n, false, '1');
     await expect.poll(() => view.era).toBe(1);
     expect(view.standing(path('a'), 12n, 0)).toBe('first');
   });
