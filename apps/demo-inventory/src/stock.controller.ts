@@ -1,31 +1,46 @@
 import { Body, Controller, Get, NotFoundException, Param, Put } from '@nestjs/common';
+import { PriceList } from '../../demo-shared/src/config/price-list.service.js';
 import type { StockItem } from '../../demo-shared/src/data/model.js';
 import { parseSku, ParseWith } from '../../demo-shared/src/http/parse-with.pipe.js';
 import { parseStockRequest, type StockRequest } from './stock-request.js';
 import { StockService } from './stock.service.js';
 
+/** An article with what its stock would bring in at the prices of now, in cents; null without a price. */
+export interface StockView extends StockItem {
+  readonly worth: number | null;
+}
+
 @Controller('stock')
 export class StockController {
-  constructor(private readonly stock: StockService) {}
+  constructor(
+    private readonly stock: StockService,
+    private readonly priceList: PriceList,
+  ) {}
 
   /** Sets what is on hand of an article. */
   @Put(':sku')
-  set(
+  async set(
     @Param('sku', new ParseWith(parseSku)) sku: string,
     @Body(new ParseWith(parseStockRequest)) { quantity }: StockRequest,
-  ): Promise<StockItem> {
-    return this.stock.set(sku, quantity);
+  ): Promise<StockView> {
+    return this.view(await this.stock.set(sku, quantity));
   }
 
   @Get()
-  list(): Promise<StockItem[]> {
-    return this.stock.list();
+  async list(): Promise<StockView[]> {
+    const items = await this.stock.list();
+    return items.map((item) => this.view(item));
   }
 
   @Get(':sku')
-  async find(@Param('sku', new ParseWith(parseSku)) sku: string): Promise<StockItem> {
+  async find(@Param('sku', new ParseWith(parseSku)) sku: string): Promise<StockView> {
     const item = await this.stock.find(sku);
     if (!item) throw new NotFoundException(`There is no stock of ${sku}.`);
-    return item;
+    return this.view(item);
+  }
+
+  private view(item: StockItem): StockView {
+    const price = this.priceList.of(item.sku);
+    return { ...item, worth: price === null ? null : item.onHand * price };
   }
 }

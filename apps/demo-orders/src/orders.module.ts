@@ -3,6 +3,8 @@ import { DemoSharedModule } from '../../demo-shared/src/demo-shared.module.js';
 import type { DemoSettings } from '../../demo-shared/src/settings.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
+import { PricesController } from './prices.controller.js';
+import { UnpricedOrders } from './unpriced-orders.service.js';
 
 /** Takes orders over HTTP, and stands in the election for the reconciler. */
 @Module({})
@@ -11,8 +13,8 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports: [DemoSharedModule.register(settings)],
-      controllers: [OrdersController],
-      providers: [OrdersService],
+      controllers: [OrdersController, PricesController],
+      providers: [OrdersService, UnpricedOrders],
     };
   }
 }

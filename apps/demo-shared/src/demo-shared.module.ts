@@ -3,9 +3,11 @@ import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { TerminusModule } from '@nestjs/terminus';
 import { EtcdCoordinationModule } from 'nestjs-etcd-coordination';
-import { EtcdHealthIndicator } from 'nestjs-etcd-coordination/terminus';
+import { ConfigHealthIndicator, EtcdHealthIndicator } from 'nestjs-etcd-coordination/terminus';
+import { PriceList } from './config/price-list.service.js';
 import { DemoKeys } from './data/demo-keys.js';
 import { AuditController } from './http/audit.controller.js';
+import { ConfigController } from './http/config.controller.js';
 import { CoordinationController } from './http/coordination.controller.js';
 import { EtcdErrorsFilter } from './http/etcd-errors.filter.js';
 import { FreezeController } from './http/freeze.controller.js';
@@ -31,13 +33,19 @@ export class DemoSharedModule {
           namespace: keys.coordination,
           instanceId: settings.instanceId,
           session: { ttlSeconds: settings.ttlSeconds },
-          service: { name: settings.service, address: settings.address },
+          service: {
+            name: settings.service,
+            address: settings.address,
+            metadata: { track: settings.track },
+          },
+          config: settings.snapshot ? { snapshot: settings.snapshot } : undefined,
         }),
         ScheduleModule.forRoot(),
         TerminusModule.forRoot({ logger: false }),
       ],
       controllers: [
         AuditController,
+        ConfigController,
         CoordinationController,
         HealthController,
         ...(settings.demo ? [FreezeController] : []),
@@ -46,12 +54,14 @@ export class DemoSharedModule {
         { provide: DEMO_SETTINGS, useValue: settings },
         { provide: DemoKeys, useValue: keys },
         { provide: APP_FILTER, useClass: EtcdErrorsFilter },
+        ConfigHealthIndicator,
         DemoFreeze,
         EtcdHealthIndicator,
+        PriceList,
         Reconciler,
         Settlement,
       ],
-      exports: [DEMO_SETTINGS, DemoKeys],
+      exports: [DEMO_SETTINGS, DemoKeys, PriceList],
     };
   }
 }

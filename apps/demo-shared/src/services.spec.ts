@@ -1,11 +1,19 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { Etcd3 } from 'etcd3';
 import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InventoryModule } from '../../demo-inventory/src/inventory.module.js';
 import { OrdersModule } from '../../demo-orders/src/orders.module.js';
 import type { AuditReport } from './audit/audit.js';
+import { type Prices, PRICES, PRICES_OPTIONS } from './config/prices.config.js';
+import { RECONCILER_OPTIONS, RECONCILER_SETTINGS } from './config/reconciler.config.js';
+import { DemoKeys } from './data/demo-keys.js';
 import type { Order } from './data/model.js';
+import type { ConfigurationView, ConfigView } from './http/config.controller.js';
 import type { CoordinationView } from './http/coordination.controller.js';
 import { type DemoSettings, readSettings } from './settings.js';
 
@@ -14,29 +22,38 @@ const PATIENCE = { timeout: 20_000 };
 
 describe('the two services', () => {
   let server: EmbeddedEtcd;
+  let etcd: Etcd3;
   const apps: INestApplication[] = [];
   const urls: Record<string, string> = {};
 
   beforeAll(async () => {
     server = await EmbeddedEtcd.start({ logger: false });
+    etcd = new Etcd3({ hosts: server.endpoint });
     await start('demo-orders', (settings) => OrdersModule.register(settings));
     await start('demo-inventory', (settings) => InventoryModule.register(settings));
   });
 
   afterAll(async () => {
     await Promise.all(apps.map((app) => app.close()));
+    etcd.close();
     await server.close();
   });
 
-  async function start(service: string, moduleFor: (settings: DemoSettings) => DynamicModule) {
+  async function start(
+    service: string,
+    moduleFor: (settings: DemoSettings) => DynamicModule,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<INestApplication> {
     const settings = readSettings(service, 0, {
       INSTANCE_ID: service,
       ETCD_ENDPOINTS: server.endpoint,
+      ...env,
     });
     const app = await NestFactory.create(moduleFor(settings), { logger: false });
     apps.push(app);
     await app.listen(0, '127.0.0.1');
-    urls[service] = await app.getUrl();
+    urls[settings.instanceId] = await app.getUrl();
+    return app;
   }
 
   async function call<T>(
@@ -95,10 +112,10 @@ describe('the two services', () => {
   it('reconcile orders against stock, and the books hold', async () => {
     expect(await call('demo-inventory', 'PUT', '/stock/lamp', { quantity: 5 })).toMatchObject({
       status: 200,
-      body: { sku: 'lamp', onHand: 5 },
+      body: { sku: 'lamp', onHand: 5, worth: 22_500 },
     });
     const first = await order('lamp', 3);
-    expect(first).toMatchObject({ status: 201, body: { status: 'pending' } });
+    expect(first).toMatchObject({ status: 201, body: { status: 'pending', price: 4500 } });
     expect(await settled(first.body.id)).toMatchObject({ status: 'reconciled' });
 
     const second = await order('lamp', 3);
@@ -111,7 +128,7 @@ describe('the two services', () => {
     });
     const { body } = await call<AuditReport>('demo-inventory', 'GET', '/audit');
     expect(body.violations).toEqual([]);
-    expect(body).toMatchObject({ reconciled: 1, rejected: 1, pending: 0 });
+    expect(body).toMatchObject({ reconciled: 1, rejected: 1, pending: 0, earned: 13_500 });
   });
 
   it('take an order that is repeated under its Idempotency-Key once', async () => {
@@ -128,6 +145,9 @@ describe('the two services', () => {
 
   it.each([
     ['demo-orders', 'POST', '/orders', { sku: 'bolt', quantity: -1 }, 400],
+    ['demo-orders', 'POST', '/orders', { sku: 'gold', quantity: 1 }, 422],
+    // Every object has such a thing.
+    ['demo-orders', 'POST', '/orders', { sku: 'constructor', quantity: 1 }, 422],
     ['demo-orders', 'GET', '/orders/none', undefined, 404],
     ['demo-orders', 'GET', '/orders/a%2Fb', undefined, 400],
     ['demo-inventory', 'PUT', '/stock/bolt', { quantity: 'many' }, 400],
@@ -137,5 +157,149 @@ describe('the two services', () => {
     ['demo-orders', 'POST', '/demo/freeze?ms=1', undefined, 404],
   ])('%s answers %s %s with %j as it should', async (service, method, path, body, status) => {
     expect((await call(service, method, path, body)).status).toBe(status);
+  });
+
+  describe('go by their configuration', () => {
+    const SERVICES = ['demo-orders', 'demo-inventory'];
+    const { coordination } = new DemoKeys('demo');
+    const documentOf = (key: string) => `${coordination}/config/${key}/live/layer/shared`;
+
+    /** As etcdctl would: nobody looks at it before it stands in etcd. */
+    const put = (key: string, document: unknown) =>
+      etcd.put(documentOf(key)).value(JSON.stringify(document)).exec();
+
+    const view = async <T>(service: string, key: string) => {
+      const { body } = await call<ConfigView>(service, 'GET', '/config');
+      return body.configurations.find((one) => one.key === key) as ConfigurationView<T>;
+    };
+
+    /** Waits until `check` holds of a configuration in both. */
+    const inBoth = (key: string, check: (view: ConfigurationView<Prices>) => void) =>
+      Promise.all(
+        SERVICES.map((service) =>
+          vi.waitFor(async () => check(await view<Prices>(service, key)), PATIENCE),
+        ),
+      );
+
+    afterEach(async () => {
+      await etcd.delete().key(documentOf(PRICES));
+      await etcd.delete().key(documentOf(RECONCILER_SETTINGS));
+      await inBoth(PRICES, ({ source }) => expect(source).toBe('default'));
+      await inBoth(RECONCILER_SETTINGS, ({ source }) => expect(source).toBe('default'));
+    });
+
+    it('and by its defaults, where there is none', async () => {
+      for (const [key, options] of [
+        [PRICES, PRICES_OPTIONS],
+        [RECONCILER_SETTINGS, RECONCILER_OPTIONS],
+      ] as const) {
+        expect(await view('demo-orders', key)).toMatchObject({
+          value: options.default,
+          source: 'default',
+          revision: '0',
+          rejected: null,
+          release: null,
+        });
+      }
+    });
+
+    it('from the moment that it changes; an order keeps its price', async () => {
+      await put(RECONCILER_SETTINGS, { paused: true });
+      await inBoth(RECONCILER_SETTINGS, ({ source }) => expect(source).toBe('etcd'));
+      await call('demo-inventory', 'PUT', '/stock/nut', { quantity: 100 });
+      const before = await order('nut', 2);
+
+      const { header } = await put(PRICES, { nut: 12 });
+      await inBoth(PRICES, ({ value, revision }) => {
+        expect(value).toEqual({ nut: 12 });
+        expect(revision).toBe(header.revision);
+      });
+      const after = await order('nut', 2);
+      expect(await call('demo-inventory', 'GET', '/stock/nut')).toMatchObject({
+        body: { worth: 1200 },
+      });
+
+      // The leader has read the pause: nothing but that keeps them from being settled.
+      expect(await call('demo-orders', 'GET', `/orders/${before.body.id}`)).toMatchObject({
+        body: { status: 'pending' },
+      });
+      await put(RECONCILER_SETTINGS, { everyMs: 50 });
+      expect(await settled(before.body.id)).toMatchObject({ status: 'reconciled', price: 10 });
+      expect(await settled(after.body.id)).toMatchObject({ status: 'reconciled', price: 12 });
+      const { body } = await call<AuditReport>('demo-orders', 'GET', '/audit');
+      expect(body.violations).toEqual([]);
+      expect(body.stock).toContainEqual(
+        expect.objectContaining({ sku: 'nut', sold: 4, earned: 2 * 10 + 2 * 12 }),
+      );
+    });
+
+    it('and by the last good one, when a bad one comes; they say so', async () => {
+      await put(PRICES, { bolt: 30 });
+      await inBoth(PRICES, ({ value }) => expect(value).toEqual({ bolt: 30 }));
+      const { header } = await put(PRICES, { bolt: 'free' });
+      await inBoth(PRICES, ({ value, rejected }) => {
+        expect(value).toEqual({ bolt: 30 });
+        expect(rejected).toMatchObject({ layer: 'shared', revision: header.revision });
+        expect(rejected?.message).toMatch(/"prices".*at bolt/);
+      });
+      for (const service of SERVICES) {
+        expect(await call(service, 'GET', '/health')).toMatchObject({
+          status: 200,
+          body: { status: 'degraded' },
+        });
+      }
+      expect(await order('bolt', 1)).toMatchObject({ status: 201, body: { price: 30 } });
+
+      await put(PRICES, { bolt: 31 });
+      await inBoth(PRICES, ({ rejected }) => expect(rejected).toBeNull());
+      expect(await call('demo-orders', 'GET', '/health')).toMatchObject({ body: { status: 'ok' } });
+    });
+
+    it('and an order that is repeated is known, though its article has no price any more', async () => {
+      const { body } = await order('bolt', 1, 'before-the-change');
+      await put(PRICES, { nut: 12 });
+      await inBoth(PRICES, ({ value }) => expect(value).toEqual({ nut: 12 }));
+      expect(await order('bolt', 1, 'before-the-change')).toMatchObject({
+        status: 201,
+        body: { id: body.id, price: body.price },
+      });
+      expect(await order('bolt', 2, 'before-the-change')).toMatchObject({ status: 409 });
+      expect(await order('bolt', 1)).toMatchObject({
+        status: 422,
+        body: { message: 'There is no price for bolt at demo-orders, so it is not sold here now.' },
+      });
+    });
+
+    it.each([
+      ['plain', {}],
+      ['encrypted', { CONFIG_SNAPSHOT_KEY: '5e'.repeat(32) }],
+    ])('by a snapshot, %s, where they start without etcd', async (name, key) => {
+      const folder = mkdtempSync(join(tmpdir(), 'demo-services-'));
+      const CONFIG_SNAPSHOT = join(folder, 'snapshot');
+      const run = (instance: string, env: NodeJS.ProcessEnv = {}) =>
+        start('demo-orders', (settings) => OrdersModule.register(settings), {
+          ...{ INSTANCE_ID: instance, CONFIG_SNAPSHOT, ...key, ...env },
+        });
+      try {
+        await put(PRICES, { 'left-handed-bolt': 77 });
+        await (await run(`${name}-before`)).close();
+        expect(readFileSync(CONFIG_SNAPSHOT).includes('left-handed')).toBe(name === 'plain');
+
+        const after = `${name}-after`;
+        const app = await run(after, { ETCD_ENDPOINTS: '127.0.0.1:1' });
+        expect(await call(after, 'GET', '/prices')).toEqual({
+          status: 200,
+          body: { 'left-handed-bolt': 77 },
+        });
+        expect(await view(after, PRICES)).toMatchObject({ source: 'snapshot' });
+        expect(await call(after, 'GET', '/health')).toMatchObject({
+          status: 200,
+          body: { status: 'degraded' },
+        });
+        await app.close();
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
   });
 });

@@ -11,6 +11,7 @@ const order = (id: string, epoch: string): Order => ({
   id,
   sku: 'bolt',
   quantity: 2,
+  price: 25,
   status: 'reconciled',
   epoch,
   takenBy: 'orders-1',
@@ -21,6 +22,7 @@ const entry = (orderId: string, epoch: string): LedgerEntry => ({
   kind: 'order',
   sku: 'bolt',
   delta: -2,
+  amount: 50,
   orderId,
   epoch,
   settledBy: 'orders-1',
@@ -32,6 +34,7 @@ function goodBooks(): Books {
     id: 'c',
     sku: 'bolt',
     quantity: 1,
+    price: 30,
     status: 'pending',
     takenBy: 'orders-2',
   };
@@ -65,7 +68,8 @@ describe('audit', () => {
         { epoch: '9', settledBy: 'orders-1', orders: 1 },
         { epoch: '21', settledBy: 'orders-1', orders: 1 },
       ],
-      stock: [{ sku: 'bolt', putIn: 10, sold: 4, onHand: 6 }],
+      stock: [{ sku: 'bolt', putIn: 10, sold: 4, onHand: 6, earned: 100 }],
+      earned: 100,
       violations: [],
     });
   });
@@ -97,6 +101,22 @@ describe('audit', () => {
   it('finds a settlement without a ledger entry', () => {
     const ledger = goodBooks().ledger.slice(0, 2);
     expect(violationsOf({ ledger })).toContain('Order a is reconciled and has 0 ledger entries.');
+  });
+
+  it('finds an order that was settled at another price than it was taken at', () => {
+    const [first, ...others] = goodBooks().orders;
+    const dearer = { ...first!, value: { ...first!.value, price: 30 } };
+    expect(violationsOf({ orders: [dearer, ...others] })).toEqual([
+      'Order a was settled for 50 and comes to 2 × 30.',
+    ]);
+  });
+
+  it('finds money for an order that was rejected', () => {
+    const [first, ...others] = goodBooks().orders;
+    const rejected = { ...first!, value: { ...first!.value, status: 'rejected' as const } };
+    expect(violationsOf({ orders: [rejected, ...others] })).toContain(
+      'Order a was settled for 50 and comes to 0 × 25.',
+    );
   });
 
   it('finds the write of a term that was over', () => {

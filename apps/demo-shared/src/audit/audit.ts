@@ -9,6 +9,16 @@ export interface Books {
   readonly ledger: readonly Versioned<LedgerEntry>[];
 }
 
+/** The sums of one article. */
+export interface SkuSums {
+  readonly sku: string;
+  readonly putIn: number;
+  readonly sold: number;
+  readonly onHand: number;
+  /** What the sold ones brought in, in cents. */
+  readonly earned: number;
+}
+
 /** What the books say, and every rule that they break. */
 export interface AuditReport {
   readonly orders: number;
@@ -17,14 +27,16 @@ export interface AuditReport {
   readonly rejected: number;
   /** How many orders each term settled, in the order of the terms. */
   readonly terms: readonly { epoch: string; settledBy: string; orders: number }[];
-  readonly stock: readonly { sku: string; putIn: number; sold: number; onHand: number }[];
+  readonly stock: readonly SkuSums[];
+  /** What all settled orders brought in, in cents. */
+  readonly earned: number;
   /** A sentence for each rule that does not hold; empty if all is well. */
   readonly violations: readonly string[];
 }
 
 /**
  * Checks the rules that must hold at every revision, from what is in etcd alone:
- * no order lost, none settled twice, stock adds up, no term wrote after a later one.
+ * no order lost, none settled twice, stock and money add up, no term wrote after a later one.
  */
 export function audit(books: Books): AuditReport {
   const entries = byOrder(books.ledger);
@@ -49,6 +61,7 @@ export function audit(books: Books): AuditReport {
     rejected: count('rejected'),
     terms: termsOf(books.ledger),
     stock,
+    earned: stock.reduce((total, { earned }) => total + earned, 0),
     violations,
   };
 }
@@ -84,9 +97,14 @@ function checkOrder(
   if (own.length !== (isPending ? 0 : 1)) {
     problems.push(`Order ${order.id} is ${order.status} and has ${own.length} ledger entries.`);
   }
-  const delta = order.status === 'reconciled' ? -order.quantity : 0;
+  const sold = order.status === 'reconciled' ? order.quantity : 0;
   for (const entry of own) {
-    if (entry.delta !== delta || entry.sku !== order.sku || entry.epoch !== order.epoch) {
+    if (entry.amount !== sold * order.price) {
+      problems.push(
+        `Order ${order.id} was settled for ${entry.amount} and comes to ${sold} × ${order.price}.`,
+      );
+    }
+    if (entry.delta !== 0 - sold || entry.sku !== order.sku || entry.epoch !== order.epoch) {
       problems.push(`Order ${order.id} and its ledger entry do not agree.`);
     }
   }
@@ -143,10 +161,16 @@ function settlements(ledger: Books['ledger']) {
     .sort((a, b) => (a.revision < b.revision ? -1 : 1));
 }
 
-function sumOf({ sku, onHand }: StockItem, ledger: Books['ledger']) {
-  const sum = (kind: LedgerEntry['kind']) =>
-    ledger
-      .filter(({ value }) => value.kind === kind && value.sku === sku)
-      .reduce((total, { value }) => total + value.delta, 0);
-  return { sku, putIn: sum('stock'), sold: 0 - sum('order'), onHand };
+function sumOf({ sku, onHand }: StockItem, ledger: Books['ledger']): SkuSums {
+  const sums = { putIn: 0, sold: 0, earned: 0 };
+  for (const { value: entry } of ledger) {
+    if (entry.sku !== sku) continue;
+    if (entry.kind === 'stock') {
+      sums.putIn += entry.delta;
+    } else {
+      sums.sold -= entry.delta;
+      sums.earned += entry.amount;
+    }
+  }
+  return { sku, ...sums, onHand };
 }

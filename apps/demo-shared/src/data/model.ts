@@ -6,6 +6,8 @@ export interface Order {
   readonly id: string;
   readonly sku: string;
   readonly quantity: number;
+  /** What a piece cost when the order was taken, in cents. It stays, whatever becomes of prices. */
+  readonly price: number;
   readonly status: OrderStatus;
   /** Why the order was rejected. */
   readonly reason?: string;
@@ -42,6 +44,8 @@ export interface OrderLedgerEntry {
   readonly sku: string;
   /** Minus the quantity of a reconciled order, 0 for a rejected one. */
   readonly delta: number;
+  /** What a reconciled order costs in all, in cents; 0 for a rejected one. */
+  readonly amount: number;
   readonly orderId: string;
   readonly epoch: string;
   readonly settledBy: string;

@@ -6,15 +6,17 @@ const order = (quantity: number): Order => ({
   id: 'order-1',
   sku: 'lamp',
   quantity,
+  price: 450,
   status: 'pending',
   takenBy: 'orders-1',
 });
 
 describe('decide', () => {
-  it('reconciles an order that the stock covers, to the last piece', () => {
+  it('reconciles an order that the stock covers, to the last piece, at its own price', () => {
     expect(decide(order(3), { sku: 'lamp', onHand: 3 })).toEqual({
       status: 'reconciled',
       delta: -3,
+      amount: 1350,
     });
   });
 
@@ -22,6 +24,7 @@ describe('decide', () => {
     expect(decide(order(4), { sku: 'lamp', onHand: 3 })).toEqual({
       status: 'rejected',
       delta: 0,
+      amount: 0,
       reason: '4 of lamp were ordered and 3 are on hand',
     });
   });
@@ -30,6 +33,7 @@ describe('decide', () => {
     expect(decide(order(1), null)).toEqual({
       status: 'rejected',
       delta: 0,
+      amount: 0,
       reason: 'there is no stock of lamp',
     });
   });

@@ -1,24 +1,40 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import type { Etcd3 } from 'etcd3';
-import { currentTerm, InjectEtcd, Leader, type LeaderTerm } from 'nestjs-etcd-coordination';
+import {
+  currentTerm,
+  InjectEtcd,
+  Leader,
+  type LeaderTerm,
+  WatchConfig,
+} from 'nestjs-etcd-coordination';
+import {
+  RECONCILER_OPTIONS,
+  RECONCILER_SETTINGS,
+  type ReconcilerSettings,
+} from '../config/reconciler.config.js';
 import { DemoKeys, RECONCILER } from '../data/demo-keys.js';
 import type { Order, StockItem } from '../data/model.js';
 import { listVersioned, readVersioned } from '../data/versioned.js';
 import { DemoFreeze } from './freeze.service.js';
 import { Settlement } from './settlement.service.js';
 
-const EVERY_MS = 200;
-const ORDERS_A_RUN = 100;
+/** How often it is looked whether a run is due: the least that `everyMs` can be. */
+const TICK_MS = 50;
 
 /**
  * Settles pending orders against stock. Every process of both services runs this interval, and
- * `@Leader` lets it pass in one of them.
+ * `@Leader` lets it pass in one of them. Its settings are read at every run, so a change of them
+ * needs no restart.
  */
 @Injectable()
 export class Reconciler {
   private readonly logger = new Logger(Reconciler.name);
   private running = false;
+  private lastRun = -Infinity;
+
+  @WatchConfig(RECONCILER_SETTINGS, RECONCILER_OPTIONS)
+  private readonly settings!: ReconcilerSettings;
 
   constructor(
     @InjectEtcd() private readonly etcd: Etcd3,
@@ -27,12 +43,13 @@ export class Reconciler {
     private readonly freeze: DemoFreeze,
   ) {}
 
-  @Interval(EVERY_MS)
+  @Interval(TICK_MS)
   @Leader(RECONCILER)
   async reconcile(): Promise<void> {
     const term = currentTerm();
-    if (!term || this.running) return;
+    if (!term || this.running || !this.isDue()) return;
     this.running = true;
+    this.lastRun = performance.now();
     try {
       await this.run(term);
     } catch (error) {
@@ -43,8 +60,14 @@ export class Reconciler {
     }
   }
 
+  private isDue(): boolean {
+    const { paused, everyMs } = this.settings;
+    return !paused && performance.now() - this.lastRun >= everyMs;
+  }
+
   private async run(term: LeaderTerm): Promise<void> {
-    const pending = await listVersioned(this.etcd, this.keys.pending, ORDERS_A_RUN);
+    const { ordersARun } = this.settings;
+    const pending = await listVersioned(this.etcd, this.keys.pending, ordersARun);
     const counts = { reconciled: 0, rejected: 0, 'moved-on': 0 };
     for (const { key } of pending) {
       // Asks the clock, so a process that was frozen stops here too.

@@ -34,10 +34,18 @@ export class Settlement {
     const decision = decide(order.value, stock?.value ?? null);
     const epoch = fence.token.toString();
     const settledBy = this.settings.instanceId;
-    const { status, delta } = decision;
+    const { status, delta, amount } = decision;
     const reason = status === 'rejected' ? decision.reason : undefined;
     const settled: Order = { ...order.value, status, reason, epoch, settledBy };
-    const entry: OrderLedgerEntry = { kind: 'order', sku, delta, orderId: id, epoch, settledBy };
+    const entry: OrderLedgerEntry = {
+      kind: 'order',
+      sku,
+      delta,
+      amount,
+      orderId: id,
+      epoch,
+      settledBy,
+    };
     const writes = [
       this.etcd.put(order.key).value(JSON.stringify(settled)),
       this.etcd.put(this.keys.orderLedger(sku, id)).value(JSON.stringify(entry)),

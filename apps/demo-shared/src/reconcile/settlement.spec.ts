@@ -47,10 +47,18 @@ describe('a settlement', () => {
 
   const stock = () => readVersioned<StockItem>(etcd, keys.stockOf('bolt'));
 
-  const violations = async () => audit(await readBooks(etcd, keys)).violations;
+  const report = async () => audit(await readBooks(etcd, keys));
+  const violations = async () => (await report()).violations;
 
   async function putOrder(id: string, quantity = 3): Promise<Versioned<Order>> {
-    const order: Order = { id, sku: 'bolt', quantity, status: 'pending', takenBy: 'orders-1' };
+    const order: Order = {
+      id,
+      sku: 'bolt',
+      quantity,
+      price: 25,
+      status: 'pending',
+      takenBy: 'orders-1',
+    };
     await etcd.put(keys.order(id)).value(JSON.stringify(order));
     await etcd.put(keys.pendingOrder(id)).value('{}');
     return readOrder(id);
@@ -79,10 +87,11 @@ describe('a settlement', () => {
       status: 'reconciled',
       epoch: fence.token.toString(),
       settledBy: 'orders-1',
+      price: 25,
     });
     expect((await stock())?.value.onHand).toBe(7);
     expect(await etcd.get(keys.pendingOrder('o1')).exists()).toBe(false);
-    expect(await violations()).toEqual([]);
+    expect(await report()).toMatchObject({ earned: 75, violations: [] });
   });
 
   it('rejects what the stock does not cover, and leaves the stock as it is', async () => {
