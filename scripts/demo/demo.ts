@@ -1,8 +1,12 @@
+import { badPushAct } from './acts/bad-push.act.js';
 import { electionAct } from './acts/election.act.js';
 import { freezeAct } from './acts/freeze.act.js';
 import { gracefulStopAct } from './acts/graceful-stop.act.js';
+import { goodPushAct } from './acts/good-push.act.js';
 import { killAct } from './acts/kill.act.js';
 import { ordersAct } from './acts/orders.act.js';
+import { releaseAct } from './acts/release.act.js';
+import { restartAct } from './acts/restart.act.js';
 import { PATIENCE_MS, type Scene } from './acts/scene.js';
 import { sumsAct } from './acts/sums.act.js';
 import { Child } from './child.js';
@@ -38,6 +42,10 @@ export class Demo {
     await killAct(scene);
     await freezeAct(scene);
     await gracefulStopAct(scene);
+    await goodPushAct(scene);
+    await badPushAct(scene);
+    await releaseAct(scene);
+    await restartAct(scene);
     await sumsAct(scene);
   }
 
@@ -53,11 +61,13 @@ export class Demo {
     const json = `-H 'content-type: application/json'`;
     narrator.line(`
   curl -s ${orders?.client.url}/coordination
+  curl -s ${orders?.client.url}/config
   curl -s ${orders?.client.url}/health
   curl -s -X POST ${orders?.client.url}/orders ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X PUT ${inventory?.client.url}/stock/lamp ${json} -d '{"quantity":50}'
   curl -s ${inventory?.client.url}/audit
   kill -9 <pid of the leader>\n`);
+    this.listConfigCommands(stage);
     observer.onLeader(({ leadership }) =>
       narrator.happens(`${leadership.leaderId} leads now, with epoch ${leadership.epoch}.`),
     );
@@ -132,6 +142,23 @@ export class Demo {
       const [actor] = stage.actors;
       return (await actor?.client.coordination())?.session.ttlSeconds ?? null;
     });
+  }
+
+  /** Each line stands alone, so that it can be copied into any terminal. */
+  private listConfigCommands({ endpoints }: Stage): void {
+    const prices = JSON.stringify({ bolt: 35, nut: 12, lamp: 5200 });
+    const commands = [
+      'get prices',
+      `set prices '${prices}' --reason 'Steel is dearer.'`,
+      `set prices '{"bolt":"free"}'`,
+      'history prices',
+      'rollback prices 1',
+      `release start prices '${prices}' --label track=canary --steps 50,100 --observe 3s --follow`,
+      `set reconciler '{"paused":true}'`,
+    ];
+    const where = `ETCD_ENDPOINTS=${endpoints.join(',')} DEMO_PREFIX=${this.prefix}`;
+    for (const command of commands) this.narrator.line(`  ${where} npm run config -- ${command}`);
+    this.narrator.line('');
   }
 
   private async replace(stage: Stage, gone: Actor): Promise<void> {

@@ -1,4 +1,7 @@
 const WIDTH = 92;
+/** Where details begin, below what is told with a time. */
+const INDENT = 12;
+const LEAST_COLUMN = 40;
 
 /** Tells the story on the terminal, and remembers whether anything was not as expected. */
 export class Narrator {
@@ -50,24 +53,24 @@ export class Narrator {
     this.entry(mark, `seen      ${holds ? text : this.paint('31', text)}`);
   }
 
-  /** A plain line below the last one. */
+  /** Plain lines below the last one. */
   detail(text: string): void {
-    this.line(`${' '.repeat(12)}${text}`);
+    for (const part of wrap(text, WIDTH - INDENT)) this.line(`${' '.repeat(INDENT)}${part}`);
   }
 
-  /** Rows of text in columns. */
+  /** Rows of text in columns. The last one takes as many lines as it needs. */
   table(rows: readonly (readonly string[])[]): void {
     const widths: number[] = [];
     for (const row of rows) {
       row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
     }
     for (const row of rows) {
-      this.detail(
-        row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      );
+      const cells = row.slice(0, -1).map((cell, column) => cell.padEnd(widths[column] ?? 0));
+      let start = [' '.repeat(INDENT - 2), ...cells, ''].join('  ');
+      for (const part of wrap(row.at(-1) ?? '', Math.max(WIDTH - start.length, LEAST_COLUMN))) {
+        this.line(start + part);
+        start = ' '.repeat(start.length);
+      }
     }
   }
 
@@ -110,7 +113,7 @@ function wrap(text: string, width: number): string[] {
       line = line === '' ? word : `${line} ${word}`;
     }
   }
-  return line === '' ? lines : [...lines, line];
+  return [...lines, line];
 }
 
 /** An amount of cents for people: `0.25`. */

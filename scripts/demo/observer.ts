@@ -3,6 +3,8 @@ import { NestFactory } from '@nestjs/core';
 import type { Etcd3 } from 'etcd3';
 import {
   type Candidate,
+  ConfigReleases,
+  ConfigStore,
   ElectionService,
   EtcdCoordinationModule,
   InjectEtcd,
@@ -12,6 +14,7 @@ import type { Subscription } from 'rxjs';
 import { audit, type AuditReport } from '../../apps/demo-shared/src/audit/audit.js';
 import { readBooks } from '../../apps/demo-shared/src/audit/read-books.js';
 import { DemoKeys, RECONCILER } from '../../apps/demo-shared/src/data/demo-keys.js';
+import type { Order } from '../../apps/demo-shared/src/data/model.js';
 
 @Injectable()
 class RawEtcd {
@@ -105,13 +108,31 @@ export class Observer {
     return audit(await readBooks(this.etcd, this.keys));
   }
 
-  async orderIds(): Promise<Set<string>> {
+  async orders(): Promise<Order[]> {
     const { orders } = await readBooks(this.etcd, this.keys);
-    return new Set(orders.map(({ value }) => value.id));
+    return orders.map(({ value }) => value);
   }
 
   async exists(key: string): Promise<boolean> {
     return this.etcd.get(key).exists();
+  }
+
+  get configs(): ConfigStore {
+    return this.app.get(ConfigStore);
+  }
+
+  get releases(): ConfigReleases {
+    return this.app.get(ConfigReleases);
+  }
+
+  /** Puts a configuration as `etcdctl put` does: nobody looks at it before it stands in etcd. */
+  async putPastStore(config: string, document: string): Promise<void> {
+    await this.etcd.put(this.documentOf(config)).value(document);
+  }
+
+  /** Where the document of a configuration lies that is for all. */
+  documentOf(config: string): string {
+    return `${this.keys.coordination}/config/${config}/live/layer/shared`;
   }
 
   /** Removes what this demo has kept in etcd. */

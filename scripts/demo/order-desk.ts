@@ -9,13 +9,13 @@ const TAKEN_WITHIN_MS = 10_000;
  * Idempotency-Key, with another process. Remembers every order that was answered for.
  */
 export class OrderDesk {
-  private readonly accepted: string[] = [];
+  private readonly accepted: Order[] = [];
   private next = 0;
 
   constructor(private readonly stage: Stage) {}
 
-  /** The ids of all orders that a service has said it took. */
-  get placed(): readonly string[] {
+  /** All orders that a service has said it took, as it answered. */
+  get placed(): readonly Order[] {
     return this.accepted;
   }
 
@@ -24,7 +24,7 @@ export class OrderDesk {
     this.next += 1;
     const id = `order-${String(this.next).padStart(3, '0')}`;
     let turn = this.next;
-    await until(`An answer to ${id}`, TAKEN_WITHIN_MS, async () => {
+    const order = await until(`An answer to ${id}`, TAKEN_WITHIN_MS, async () => {
       const counters = this.stage
         .of('orders')
         .filter((actor) => actor.name !== except?.name && actor.child.running);
@@ -35,7 +35,7 @@ export class OrderDesk {
         .call<Order>('POST', '/orders', { sku, quantity }, { 'idempotency-key': id })
         .catch(() => null);
     });
-    this.accepted.push(id);
+    this.accepted.push(order);
     return id;
   }
 
@@ -50,13 +50,18 @@ export class OrderDesk {
   /** Waits until every order of `ids` is settled, and gives them. */
   settled(ids: readonly string[], withinMs: number, except?: Actor): Promise<Order[]> {
     return until(`The settlement of ${ids.length} orders`, withinMs, async () => {
-      const counter = this.stage
-        .of('orders')
-        .find((actor) => actor.name !== except?.name && actor.child.running);
-      const orders = await counter?.client.call<Order[]>('GET', '/orders').catch(() => null);
-      if (!orders) return null;
-      const own = orders.filter(({ id, status }) => ids.includes(id) && status !== 'pending');
+      const orders = await this.look(ids, except).catch(() => []);
+      const own = orders.filter(({ status }) => status !== 'pending');
       return own.length === ids.length ? own : null;
     });
+  }
+
+  /** How the orders of `ids` stand now, oldest first, as any process but `except` tells it. */
+  async look(ids: readonly string[], except?: Actor): Promise<Order[]> {
+    const counter = this.stage
+      .of('orders')
+      .find((actor) => actor.name !== except?.name && actor.child.running);
+    const orders = await counter?.client.call<Order[]>('GET', '/orders');
+    return (orders ?? []).filter(({ id }) => ids.includes(id));
   }
 }

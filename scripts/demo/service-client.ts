@@ -1,4 +1,9 @@
+import type { Prices } from '../../apps/demo-shared/src/config/prices.config.js';
 import type { StockItem } from '../../apps/demo-shared/src/data/model.js';
+import type {
+  ConfigurationView,
+  ConfigView,
+} from '../../apps/demo-shared/src/http/config.controller.js';
 import type { CoordinationView } from '../../apps/demo-shared/src/http/coordination.controller.js';
 import type { FreezeReport } from '../../apps/demo-shared/src/reconcile/freeze.service.js';
 
@@ -10,10 +15,22 @@ export class ServiceClient {
     return this.call('GET', '/coordination');
   }
 
-  /** Whether `GET /health` says that all is well. */
-  async healthy(): Promise<boolean> {
+  /** What `GET /health` says: `ok`, or `degraded` if it serves and something is not as it should be. */
+  async health(): Promise<string> {
     const { status }: { status: string } = await this.call('GET', '/health');
-    return status === 'ok';
+    return status;
+  }
+
+  /** A configuration, as the process has it now. */
+  async config<T>(key: string): Promise<ConfigurationView<T>> {
+    const { configurations }: ConfigView = await this.call('GET', '/config');
+    const view = configurations.find((configuration) => configuration.key === key);
+    if (!view) throw new Error(`${this.url}/config knows of no ${key}.`);
+    return view as ConfigurationView<T>;
+  }
+
+  prices(): Promise<Prices> {
+    return this.call('GET', '/prices');
   }
 
   setStock(sku: string, quantity: number): Promise<StockItem> {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Child } from './child.js';
 import { freePort } from './ports.js';
 import { ServiceClient } from './service-client.js';
@@ -11,6 +12,8 @@ export interface Actor {
   /** Its place in lists, which the one that replaces it takes over together with the port. */
   readonly place: number;
   readonly port: number;
+  /** The label that staged releases are aimed at. */
+  readonly track: 'canary' | 'stable';
   readonly client: ServiceClient;
   readonly child: Child;
 }
@@ -25,6 +28,9 @@ export interface StageOptions {
 const FIRST_PORT: Record<ServiceKind, number> = { orders: 3001, inventory: 3011 };
 const EACH = 2;
 
+/** The first process of orders gets what is new before the others do. */
+const CANARY_PLACE = 0;
+
 /** The processes of both services: starts, replaces and ends them. */
 export class Stage {
   private readonly cast = new Map<string, Actor>();
@@ -37,6 +43,10 @@ export class Stage {
   /** Those that play a part: the processes of orders, then those of inventory, each in its place. */
   get actors(): Actor[] {
     return [...this.cast.values()].sort((a, b) => a.place - b.place);
+  }
+
+  get endpoints(): readonly string[] {
+    return this.options.endpoints;
   }
 
   /** Every process that was ever started, for its log. */
@@ -69,10 +79,13 @@ export class Stage {
     await allOrFirstError(starts);
   }
 
-  /** Takes a process that ended out of the cast, and starts another in its place. */
-  replace(actor: Actor): Promise<Actor> {
+  /**
+   * Takes a process that ended out of the cast, and starts another in its place, with the snapshot
+   * that it left. It finds etcd at `endpoints`, where all others do if they are left out.
+   */
+  replace(actor: Actor, endpoints?: readonly string[]): Promise<Actor> {
     this.cast.delete(actor.name);
-    return this.start(actor.kind, actor.place, actor.port);
+    return this.start(actor.kind, actor.place, actor.port, endpoints);
   }
 
   /** Calls `listener` when a process that plays a part has ended, by whatever hand. */
@@ -93,11 +106,17 @@ export class Stage {
 
   private follow: (actor: Actor) => void = () => {};
 
-  private async start(kind: ServiceKind, place: number, port: number): Promise<Actor> {
+  private async start(
+    kind: ServiceKind,
+    place: number,
+    port: number,
+    endpoints = this.options.endpoints,
+  ): Promise<Actor> {
     if (this.closing) throw new Error('The demo is ending.');
     this.numbers[kind] += 1;
     const name = `${kind}-${this.numbers[kind]}`;
-    const { endpoints, prefix, ttlSeconds, logs } = this.options;
+    const track = place === CANARY_PLACE ? 'canary' : 'stable';
+    const { prefix, ttlSeconds, logs } = this.options;
     const script = `apps/demo-${kind}/src/main.js`;
     const env = {
       INSTANCE_ID: name,
@@ -106,13 +125,15 @@ export class Stage {
       ETCD_ENDPOINTS: endpoints.join(','),
       DEMO_PREFIX: prefix,
       SESSION_TTL: String(ttlSeconds),
+      TRACK: track,
+      CONFIG_SNAPSHOT: join(logs, `${kind}-at-${port}.snapshot`),
       DEMO: '1',
     };
     const child = Child.start(name, script, env, logs);
     this.children.add(child);
     await child.ready();
     const client = new ServiceClient(`http://127.0.0.1:${port}`);
-    const actor: Actor = { name, kind, place, port, client, child };
+    const actor: Actor = { name, kind, place, port, track, client, child };
     this.cast.set(name, actor);
     this.follow(actor);
     return actor;

@@ -32,9 +32,7 @@ export async function electionAct({ narrator, stage, observer }: Scene): Promise
     ]),
   );
   narrator.expect('GET /health is ok everywhere');
-  const healthy = await Promise.all(actors.map(({ client }) => client.healthy()));
-  narrator.seen(
-    `${healthy.filter(Boolean).length} of ${actors.length} are well`,
-    healthy.every(Boolean),
-  );
+  const healths = await Promise.all(actors.map(({ client }) => client.health()));
+  const healthy = healths.filter((health) => health === 'ok');
+  narrator.seen(`${healthy.length} of ${actors.length} are well`, healthy.length === actors.length);
 }

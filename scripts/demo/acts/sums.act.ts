@@ -1,3 +1,4 @@
+import { money } from '../narrator.js';
 import type { Scene } from './scene.js';
 
 /** What must hold at the end, read from etcd alone. */
@@ -7,8 +8,8 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
     'Orders, stock and ledger are read from etcd at one revision, and compared with each other and with what the customers were told.',
   );
   const books = await observer.audit();
-  const ids = await observer.orderIds();
-  const lost = desk.placed.filter((id) => !ids.has(id));
+  const orders = new Map((await observer.orders()).map((order) => [order.id, order]));
+  const lost = desk.placed.filter(({ id }) => !orders.has(id));
   narrator.expect(
     `no order is lost: all ${desk.placed.length} that were answered for are in etcd, none is pending`,
   );
@@ -21,12 +22,19 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
     books.violations.length === 0 ? 'every rule holds' : books.violations.join(' '),
     books.violations.length === 0,
   );
+  narrator.expect('nobody pays another price than the one that the order was taken at');
+  const told = desk.placed.filter(({ id, price }) => orders.get(id)?.price === price);
+  narrator.seen(
+    `${told.length} of ${desk.placed.length} orders have the price that was told; ${money(books.earned)} earned`,
+    told.length === desk.placed.length,
+  );
   narrator.table(
-    books.stock.map(({ sku, putIn, sold, onHand }) => [
+    books.stock.map(({ sku, putIn, sold, onHand, earned }) => [
       sku,
       `${putIn} put in`,
       `- ${sold} sold`,
       `= ${onHand} on hand`,
+      `${money(earned)} earned`,
     ]),
   );
   narrator.table(
