@@ -22,7 +22,10 @@ describe('the view of an election', () => {
     };
     const client = {
       options: { connection: 'test' },
-      range: async () => ({ kvs: listed.kvs, header: { revision: `${listed.revision}`, cluster_id: '1' } }),
+      range: async () => ({
+        kvs: listed.kvs,
+        header: { revision: `${listed.revision}`, cluster_id: '1' },
+      }),
     };
     view = new ElectionView(client as unknown as EtcdClient, hub as unknown as WatchHub, 'ns', 'e');
     changes = 0;
