@@ -9,7 +9,10 @@ import {
   ConfigConflictError,
   ConfigTooLargeError,
 } from '../../../libs/etcd-coordination/src/config/config.errors.js';
-import type { ConfigRevision } from '../../../libs/etcd-coordination/src/config/config-publisher.js';
+import type {
+  ConfigPublisher,
+  ConfigRevision,
+} from '../../../libs/etcd-coordination/src/config/config-publisher.js';
 import {
   currentRevision,
   deleteKey,
@@ -165,11 +168,19 @@ describe.each(await serversUnderTest())('publishing under faults, $name', ({ sta
   it('refuses whoever comes second, between reading, archiving and writing', async () => {
     const name = freshName();
     const { publisher: other } = await startPublisher(server.endpoint);
+    const { publisher: frugal } = await startPublisher(server.endpoint, { historyLimit: 1 });
     await other.set(name, 0);
+    const setAndDelete = async (publisher: ConfigPublisher, author: string) => {
+      await publisher.set(name, 'theirs');
+      await publisher.delete(name, { author });
+    };
     const meddlers: [string, () => Promise<unknown>, object][] = [
       ['set', () => other.set(name, 'theirs', { author: 'ada' }), { changedBy: 'ada' }],
       ['put', () => putKey(server.endpoint, sharedKey(name), '"theirs"'), { changedBy: null }],
       ['delete', () => other.delete(name, { author: 'ada' }), { deleted: true, changedBy: 'ada' }],
+      // The layer is as it was then, and its history is not.
+      ['both', () => setAndDelete(other, 'bob'), { deleted: true, changedBy: 'bob' }],
+      ['pruned', () => setAndDelete(frugal, 'eve'), { deleted: true, changedBy: 'eve' }],
       ['create', () => other.set(name, 'theirs', { author: 'bob' }), { changedBy: 'bob' }],
       ['del', () => deleteKey(server.endpoint, sharedKey(name)), { deleted: true }],
     ];
