@@ -223,6 +223,34 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
       },
     );
 
+    it('decides on what etcd says, and not on what its watch has told so far', async () => {
+      await joinAll('a', 'b');
+      let isDeaf = false;
+      let told = '';
+      for (const { instance } of members) {
+        const { watch } = instance;
+        const original = watch.watch.bind(watch);
+        watch.watch = (range, revision, handlers) =>
+          original(range, revision, {
+            ...handlers,
+            events: (events) => {
+              const isReports = range.key.toString().endsWith('/report/');
+              if (isReports && isDeaf) return;
+              if (isReports) told += events.map(({ kv }) => kv.value.toString()).join();
+              handlers.events(events);
+            },
+          });
+      }
+      let isWell = true;
+      for (const { releases } of members) releases.healthCheck('it', () => isWell);
+      await operator.releases.start(key, NEW, { steps: [50, 100], observeMs: 3000 });
+      await waitFor(() => told.includes('"applied"'), { what: 'the controller to know' });
+      isDeaf = true;
+      isWell = false;
+      await seen('is unwell', ({ canaries, ended }) => ended !== null || !canaries[0]!.healthy);
+      expect(courseOf(await over())).toEqual(['rolling 0', 'rolling 1', 'rolled-back 1']);
+    });
+
     it('lets an operator whose answers are lost do things once', async () => {
       const proxy = await GrpcProxy.start({ target: server.endpoint });
       const far = await Member.start('far', proxy.url);

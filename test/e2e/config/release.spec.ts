@@ -244,6 +244,19 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
       await operator.releases.abort(key);
     });
 
+    it('does not begin over a layer that changes while it is checked', async () => {
+      const other = await join('other');
+      let isFirst = true;
+      other.aroundTransitions(async ({ type }, send) => {
+        if (type === 'start' && isFirst) await operator.store.set(key, { price: 3 });
+        isFirst = false;
+        return send();
+      });
+      const started = other.releases.start(key, NEW);
+      await expect(started).rejects.toMatchObject({ code: 'CONFIG_CONFLICT', key });
+      expect(await view()).toBeNull();
+    });
+
     it('is taken back as soon as its layer is set by others', async () => {
       await joinAll('a', 'b');
       await operator.releases.start(key, NEW, { observeMs: FOR_EVER });

@@ -11,7 +11,7 @@ import { systemClock, type MonotonicClock } from '../../session/clock.js';
 import { PrefixView } from '../../watch/prefix-view.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
 import { layerPath } from '../config-layer.js';
-import { ConfigConflictError, ConfigTooLargeError } from '../config.errors.js';
+import { ConfigTooLargeError } from '../config.errors.js';
 import { Bell } from './bell.js';
 import type { FollowedConfig } from './followed-config.js';
 import type { ReleaseTerm } from './release-leadership.js';
@@ -158,8 +158,6 @@ export class ReleaseController {
       if (next) this.log(event);
       return next !== null;
     } catch (error) {
-      // The change that it conflicts with is a reason to take it back, as soon as it is seen.
-      if (error instanceof ConfigConflictError) return false;
       const isHopeless =
         error instanceof ConfigTooLargeError || error instanceof RequestTooLargeError;
       if (event.type !== 'promote' || !isHopeless) throw error;
