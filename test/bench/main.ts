@@ -9,6 +9,7 @@ import { Etcd3 } from 'etcd3';
 import { EtcdServer } from '../support/etcd-server.js';
 import { alternate, type Measure } from './alternate.js';
 import { callMeasures } from './calls.measure.js';
+import { configReadMeasures } from './config-read.measure.js';
 import { fanOutMeasures } from './fan-out.measure.js';
 import { handOverMeasure } from './hand-over.measure.js';
 import { leaderGateMeasure } from './leader-gate.measure.js';
@@ -29,6 +30,7 @@ const pair: [LibraryInstance, LibraryInstance] = [
   await LibraryInstance.start(endpoint, 'b'),
 ];
 const gate = await leaderGateMeasure(endpoint);
+const configReads = await configReadMeasures(endpoint);
 
 const { version } = await plain.maintenance.status();
 console.log(
@@ -42,6 +44,7 @@ const measures: Measure[] = [
   handOverMeasure(endpoint, pair, 10, 3),
   handOverMeasure(endpoint, pair, 300, 4),
   gate.measure,
+  ...configReads.measures,
   watchLatencyMeasure(plain, pair[0].watches, pair[0].namespace),
   watchBurstMeasure(plain, pair[0].watches, pair[0].namespace),
   ...fanOutMeasures(endpoint),
@@ -55,6 +58,7 @@ for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted)
 
 plain.close();
 await gate.close();
+await configReads.close();
 for (const instance of pair) await instance.close();
 await server?.stop();
 console.log(missed === 0 ? '\nAll targets met.' : `\n${missed} target(s) missed.`);

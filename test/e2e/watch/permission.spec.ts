@@ -70,11 +70,13 @@ describe.each(lines)('what a user of etcd %s watches', (line) => {
       const expiry = performance.now() + 2_500;
       await waitFor(() => performance.now() > expiry, { what: 'the token to expire' });
       await put('orders/2');
+      await waitFor(() => log.events.length === 1, { what: 'the first to be told' });
       const later = await EventLog.standing(watch, { prefix: 'orders/' }, { previous: true });
       await server.restart();
       await put('orders/3');
       await waitFor(() => log.events.length === 2 && later.events.length === 1, {
-        what: 'all to be told',
+        what: () =>
+          `all to be told: ${JSON.stringify([log.lines, log.resyncs, later.lines, later.resyncs, String(log.error), String(later.error)])}`,
       });
       await waitFor(() => state.current.size >= 3, { what: 'the state' });
       expect(log.resyncs).toEqual([]);

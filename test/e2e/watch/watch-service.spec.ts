@@ -196,14 +196,14 @@ describe.each(servers)('the watch service on $name', ({ start }) => {
     const state = watch.state(dir);
     const following = state.subscribe();
     await waitFor(() => state.synced, { what: 'the state' });
-    let busy = true;
+    const quiet = new AbortController();
     const others = (async () => {
-      while (busy) await put('others');
+      while (!quiet.signal.aborted) await put('others');
     })();
     const noise = new EventLog(watch.key('others'));
     await waitFor(() => state.ageMs() > 1000, { what: 'the state to grow older' });
     await waitFor(() => state.ageMs() < 500, { what: 'word that it is current' });
-    busy = false;
+    quiet.abort();
     await others;
     noise.stop();
     following.unsubscribe();

@@ -11,8 +11,8 @@ const CALLS = 2;
 interface Read {
   readonly key: Buffer;
   readonly keysOnly: boolean;
-  resolve(response: IRangeResponse): void;
-  reject(error: unknown): void;
+  readonly resolve: (response: IRangeResponse) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**

@@ -13,7 +13,7 @@ describe('what a watch service tells', () => {
   let kvs: IKeyValue[];
   let revision: number;
   let service: WatchService;
-  const logged = vi.fn();
+  const logged = vi.fn<(text: string) => void>();
 
   beforeEach(() => {
     [watches, kvs, revision] = [[], [], 10];
@@ -128,7 +128,7 @@ describe('what a watch service tells', () => {
     }
     expect(keys).toEqual(['a/3']);
     expect([...state.current.keys()]).toEqual(['a/2', 'a/3']);
-    expect(logged.mock.calls.filter(([text]) => /UTF-8/.test(text as string))).toHaveLength(2);
+    expect(logged.mock.calls.filter(([text]) => /UTF-8/.test(text))).toHaveLength(2);
   });
 
   it('shows maps in the order of etcd, each as it was, whatever comes after', async () => {
@@ -163,7 +163,7 @@ describe('what a watch service tells', () => {
     expect(late).toEqual([1, 2]);
   });
 
-  it('keeps 20,000 revisions over 10,000 keys apart in little time', async () => {
+  it('keeps 20,000 revisions over 10,000 keys apart', async () => {
     const state = service.state('a/');
     let shown = 0;
     let first: ReadonlyMap<string, unknown> | undefined;
@@ -176,9 +176,7 @@ describe('what a watch service tells', () => {
     const events = Array.from({ length: 20_000 }, (_, index) =>
       put(`a/${index % 10_000}`, 11 + index, 'n'),
     );
-    const start = performance.now();
     handlers.events(events);
-    console.log(`20,000 maps of 10,000 keys in ${(performance.now() - start).toFixed(0)} ms`);
     expect(shown).toBe(20_001);
     expect([...first!.values()].every((value) => String(value) === 'x')).toBe(true);
   });
@@ -197,5 +195,5 @@ function put(key: string, revision: number, value = 'x'): IEvent {
 }
 
 function remove(key: string, revision: number): IEvent {
-  return { ...put(key, revision, ''), type: 'Delete' } as IEvent;
+  return { ...put(key, revision, ''), type: 'Delete' };
 }

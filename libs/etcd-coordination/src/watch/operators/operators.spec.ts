@@ -219,13 +219,14 @@ describe('iterate', () => {
 });
 
 describe('a subscriber that throws', () => {
-  const logged = vi.fn();
+  const logged = vi.fn<(text: string) => void>();
   beforeEach(() => {
     logged.mockReset();
     vi.spyOn(Logger.prototype, 'error').mockImplementation(logged);
   });
   afterEach(() => vi.restoreAllMocks());
 
+  const rejecting = (): unknown => Promise.reject(new Error('my fault'));
   const pulse = () => new Promise((resolve) => setTimeout(resolve, 5));
   const stream = () =>
     new WatchStream<Told>('"orders/"', (subscriber) => {
@@ -247,7 +248,7 @@ describe('a subscriber that throws', () => {
       throw new Error('my fault');
     });
     piped(stream()).subscribe({
-      next: async () => Promise.reject(new Error('my fault')),
+      next: rejecting,
     });
     await pulse();
     await pulse();
