@@ -13,7 +13,7 @@ const start: Command = {
     ...WRITE_OPTIONS.filter((option) => option !== 'keep'),
     ...(['format', 'steps', 'label', 'observe', 'apply-timeout', 'follow'] as const),
   ],
-  does: 'Gives a document to some instances first, then to more, as long as they stay well.',
+  does: 'Gives a document to some instances first, then to more, as long as they stay well; --follow as in status.',
   examples: [
     `release start prices '{"espresso": 2.9}' --steps 10,50,100 --observe 90s`,
     'release start prices @prices.json --label canary=yes --reason "autumn" --follow',
@@ -41,7 +41,7 @@ const status: Command = {
   name: 'release status',
   words: ['<key>'],
   options: ['follow'],
-  does: 'Shows the last release of a configuration, and with --follow each change until it is over.',
+  does: 'Shows the last release of a configuration, and with --follow each change until it is over: it ends with 1 if it was taken back.',
   examples: ['release status prices', 'release status prices --follow'],
   async run(call) {
     const { options, releases, terminal } = call;
