@@ -171,6 +171,11 @@ describe.each(await serversUnderTest())('publishing, $name', ({ start }) => {
     );
     await plain.publisher.delete(name, { layer: 'zone:eu' });
     await publisher.delete(name);
+    // The narrower layer is the one that is read.
+    const order = freshName();
+    declare(order, { schema: z.object({ low: z.number().max(5) }) });
+    await plain.publisher.set(order, { low: 9 });
+    await publisher.set(order, { low: 1 }, { layer: 'zone:eu' });
     // A schema that is given counts instead of the one that is declared.
     await publisher.set(name, 'anything', { schema: z.string() });
     // A layer that cannot be read does not keep anybody from mending another.
