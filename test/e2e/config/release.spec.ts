@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MAX_DOCUMENT_BYTES } from '../../../libs/etcd-coordination/src/config/config-history.js';
 import type { ReleaseView } from '../../../libs/etcd-coordination/src/config/release/release-view.js';
 import { keysUnder } from '../../support/etcd-admin.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -229,6 +230,11 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
       await expect(bad).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
       const plan = operator.releases.start(key, NEW, { steps: [50] });
       await expect(plan).rejects.toMatchObject({ code: 'INVALID_RELEASE_PLAN' });
+      for (const options of [{ author: '' }, { reason: 5 }, null] as never[]) {
+        const odd = { code: 'INVALID_CONFIG_WRITE' };
+        await expect(operator.releases.start(key, NEW, options)).rejects.toMatchObject(odd);
+        await expect(operator.releases.abort(key, options)).rejects.toMatchObject(odd);
+      }
       const old = operator.releases.start(key, NEW, { expectedRevision: 1n });
       await expect(old).rejects.toMatchObject({ code: 'CONFIG_CONFLICT' });
       expect(await view()).toMatchObject({ state: 'aborted', ended: 'too early' });
@@ -267,6 +273,24 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
         ended: expect.stringContaining('the layer "shared" was changed'),
       });
       await everybodyHas({ price: 3 });
+    });
+
+    it('brings the largest document that may be set, whatever else is said', async () => {
+      const room = MAX_DOCUMENT_BYTES - JSON.stringify({ ...NEW, text: '' }).length;
+      const largest = { ...NEW, text: 'x'.repeat(room) };
+      const said = 'ü'.repeat(2048);
+      const labels = { canary: 'ü'.repeat(90) };
+      await join('a', { labels });
+      await operator.releases.start(key, largest, {
+        ...{ labels, steps: [100], observeMs: 500, author: 'ü'.repeat(256), reason: said },
+      });
+      for (let n = 0; n < 5; n++) {
+        await operator.releases.pause(key, { reason: said });
+        await operator.releases.resume(key, { reason: said });
+      }
+      expect(await over()).toMatchObject({ state: 'promoted', reason: said });
+      const larger = operator.releases.start(key, { ...largest, text: `${largest.text}x` });
+      await expect(larger).rejects.toMatchObject({ code: 'CONFIG_TOO_LARGE' });
     });
 
     it('brings a document of 1.4 MiB, and back', async () => {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { distinctUntilChanged, Observable } from 'rxjs';
-import { ClientClosedError } from '../../client/etcd.errors.js';
+import { ClientClosedError, RequestTooLargeError } from '../../client/etcd.errors.js';
 import { configReleaseKey, configReportsPrefix } from '../../client/keys.js';
 import type { MonotonicClock } from '../../session/clock.js';
 import type { EtcdSession } from '../../session/etcd-session.js';
@@ -10,7 +10,9 @@ import type { WatchHub } from '../../watch/watch-hub.js';
 import type { ConfigIdentity } from '../config-identity.js';
 import { assertConfigName } from '../config-name.js';
 import type { ConfigPublisher, SetConfigOptions } from '../config-publisher.js';
-import { ConfigConflictError } from '../config.errors.js';
+import { MAX_DOCUMENT_BYTES } from '../config-history.js';
+import { assertWrite } from '../config-write-checks.js';
+import { ConfigConflictError, ConfigTooLargeError } from '../config.errors.js';
 import type { FollowedConfig } from './followed-config.js';
 import { HealthChecks, type HealthCheck } from './health-checks.js';
 import { ReleaseController } from './release-controller.js';
@@ -89,6 +91,7 @@ export class ConfigReleases {
    *
    * In etcd: one transaction puts the release's record and the document beside the layer's.
    *
+   * @throws {InvalidConfigWriteError} if author, reason or format make no sense
    * @throws {InvalidReleasePlanError} if steps, labels or times make no sense
    * @throws {ReleaseUnderWayError} if there is one already
    * @throws {ConfigInvalidError}, {ConfigTooLargeError}, {ConfigConflictError} as `set` does
@@ -99,7 +102,7 @@ export class ConfigReleases {
     value: unknown,
     options: StartReleaseOptions = {},
   ): Promise<ReleaseView> {
-    assertConfigName(key);
+    assertWrite(key, options);
     const plan = readReleasePlan(key, options);
     const { layer = 'shared', author = this.ground.identity.instanceId, reason = null } = options;
     const seen = await this.store.read(key);
@@ -107,7 +110,11 @@ export class ConfigReleases {
     const { document, format, state } = await this.ground.publisher.prepare(key, value, options);
     const base = state.standing?.mod_revision ?? '0';
     const start = { id: randomUUID(), layer, format, plan, base, author, reason };
-    const record = await this.store.start(key, seen, start, document);
+    const record = await this.store.start(key, seen, start, document).catch((error: unknown) => {
+      if (!(error instanceof RequestTooLargeError)) throw error;
+      const { length } = document;
+      throw ConfigTooLargeError.written(key, layer, length, MAX_DOCUMENT_BYTES, error);
+    });
     if (record) return releaseView(key, { record, reports: new Map() });
     const now = await this.store.read(key, layer);
     if (isUnderWay(now.record)) throw new ReleaseUnderWayError(key, now.record);
@@ -238,9 +245,10 @@ export class ConfigReleases {
     key: string,
     type: 'pause' | 'resume' | 'promote' | 'abort',
     done: string,
-    { author = this.ground.identity.instanceId, reason }: ReleaseActionOptions,
+    options: ReleaseActionOptions,
   ): Promise<ReleaseView> {
-    assertConfigName(key);
+    assertWrite(key, options);
+    const { author = this.ground.identity.instanceId, reason } = options;
     const event: ReleaseEvent = { type, what: reason ?? `${done} by ${author}` };
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const seen = await this.store.read(key);

@@ -107,7 +107,11 @@ export class ReleaseController {
       const { live } = this.config;
       const refused = live.error ?? reports.error;
       if (refused instanceof ClientClosedError) return;
-      if (refused) throw refused;
+      if (refused) {
+        // Another instance may be allowed to; if there is none, this one leads again at once.
+        await this.bell.next(this.clock.now() + RETRY.maxDelayMs);
+        throw refused;
+      }
       if (!live.synced || !reports.synced) {
         await this.bell.next();
         continue;

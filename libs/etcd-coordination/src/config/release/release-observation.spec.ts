@@ -190,7 +190,7 @@ describe('a controller', () => {
 
   it('neither blames nor waits for a target that leaves in good order', () => {
     const scene = begun();
-    scene.report(scene.first, { leaving: true, healthy: false });
+    scene.report(scene.first, { state: 'applied', leaving: true, healthy: false });
     scene.report(scene.second, { state: 'applied' });
     scene.look();
     scene.now += 60_000;

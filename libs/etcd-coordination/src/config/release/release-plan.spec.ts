@@ -94,7 +94,7 @@ describe('a plan', () => {
     [{ labels: null }, 'no object'],
     [{ labels: ['a'] }, 'no object'],
     [{ labels: { canary: true } }, 'a label "canary" that is true'],
-    [{ labels: { canary: 'x'.repeat(300) } }, 'more than 200 characters'],
+    [{ labels: { canary: 'x'.repeat(300) } }, 'more than 100 characters'],
     [{ observeMs: -1 }, 'observeMs of -1'],
     [{ observeMs: '60' }, 'observeMs of "60"'],
     [{ applyTimeoutMs: 0 }, 'applyTimeoutMs of 0'],

@@ -26,7 +26,7 @@ export interface ReleasePlanOptions {
 const LONGEST_MS = 2 ** 31 - 1;
 const MAX_STEPS = 20;
 const MAX_LABELS = 10;
-const MAX_LABEL_LENGTH = 200;
+const MAX_LABEL_LENGTH = 100;
 
 /**
  * The plan that the options make.

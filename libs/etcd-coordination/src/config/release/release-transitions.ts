@@ -64,8 +64,6 @@ const NEXT: Record<ReleaseState, Partial<Record<ReleaseEventType, ReleaseState>>
 export function startRelease(start: ReleaseStart, stamp: TransitionStamp): ReleaseRecord {
   const record: ReleaseRecord = {
     ...start,
-    author: clip(start.author),
-    reason: start.reason === null ? null : clip(start.reason),
     state: 'rolling',
     step: 0,
     targets: [],
