@@ -74,14 +74,27 @@ describe('the package as it is published', () => {
     const program = `
       import 'reflect-metadata';
       import { Injectable, Module } from '@nestjs/common';
-      import { EtcdCoordinationModule, Leader, type LeaderTerm } from 'nestjs-etcd-coordination';
+      import {
+        type ConfigChange,
+        EtcdCoordinationModule,
+        Leader,
+        type LeaderTerm,
+        WatchConfig,
+      } from 'nestjs-etcd-coordination';
       import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
 
       @Injectable()
       export class Reconciler {
         term: LeaderTerm | null = null;
+        @WatchConfig('settings', { default: { batch: 10 } })
+        readonly settings!: { readonly batch: number };
         @Leader('reconciler')
         async reconcile(): Promise<void> {}
+        @WatchConfig('settings', { default: { batch: 10 } })
+        resize(settings: { readonly batch: number }, change: ConfigChange): void {}
+        // @ts-expect-error it is no text
+        @WatchConfig('settings', { default: { batch: 10 } })
+        readonly wrong!: string;
       }
 
       @Module({

@@ -2,6 +2,7 @@
 
 export { EtcdCoordinationModule } from './module/etcd-coordination.module.js';
 export type {
+  ConfigKeepingOptions,
   CoordinationAsyncOptions,
   CoordinationOptions,
   CoordinationOptionsFactory,
@@ -50,9 +51,75 @@ export type {
   ConfigSource,
   ConfigStatus,
 } from './config/config-change.js';
-export { ConfigInvalidError } from './config/config.errors.js';
-export { ConfigReleases } from './config/release/config-releases.service.js';
-export type { ReleaseView } from './config/release/release-view.js';
+export type { ConfigDifference } from './config/config-diff.js';
+export type {
+  ConfigHistoryEntry,
+  ConfigRevision,
+  RollbackConfigOptions,
+  SetConfigOptions,
+  WriteConfigOptions,
+} from './config/config-publisher.js';
+export {
+  ConfigConflictError,
+  ConfigDeclarationError,
+  ConfigInvalidError,
+  type ConfigIssue,
+  ConfigLayerMissingError,
+  ConfigMissingError,
+  ConfigNotReadyError,
+  ConfigTooLargeError,
+  ConfigUnavailableError,
+  ConfigVersionError,
+  InvalidConfigLayerError,
+  InvalidConfigWriteError,
+} from './config/config.errors.js';
+export { InvalidConfigNameError } from './config/config-name.js';
+export { ConfigReadOnlyError } from './config/watch-config.errors.js';
+export type { SnapshotOptions } from './config/snapshot/snapshot-options.js';
+export {
+  SnapshotError,
+  type SnapshotFault,
+  SnapshotInUseError,
+} from './config/snapshot/snapshot.errors.js';
+export {
+  ConfigReleases,
+  type ReleaseActionOptions,
+  type StartReleaseOptions,
+} from './config/release/config-releases.service.js';
+export type { HealthCheck } from './config/release/health-checks.js';
+export type { ReleasePlanOptions } from './config/release/release-plan.js';
+export type { ReleaseState } from './config/release/release-record.js';
+export type {
+  ReleaseCanary,
+  ReleaseHistoryEntry,
+  ReleaseView,
+} from './config/release/release-view.js';
+export {
+  InvalidHealthCheckError,
+  InvalidReleasePlanError,
+  ReleaseBusyError,
+  ReleaseNotUnderWayError,
+  ReleaseUnderWayError,
+} from './config/release/release.errors.js';
+
+export { WatchService, type WatchServiceOptions } from './watch/watch.service.js';
+export type { WatchOptions } from './watch/watch-options.js';
+export type { WatchEvent } from './watch/watch-event.js';
+export type { WatchedValue } from './watch/watched-value.js';
+export type { StateMap } from './watch/range-state.js';
+export type { WatchedState } from './watch/watched-state.js';
+export type { WatchStream } from './watch/watch-stream.js';
+export { batch, type BatchOptions } from './watch/operators/batch.js';
+export type { Bounds } from './watch/operators/bounded-queue.js';
+export { coalesce } from './watch/operators/coalesce.js';
+export { inTurn } from './watch/operators/in-turn.js';
+export { iterate } from './watch/operators/iterate.js';
+export {
+  InvalidWatchError,
+  RevisionOfTheFutureError,
+  SlowConsumerError,
+  WatchedValueError,
+} from './watch/watch.errors.js';
 
 export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
 
@@ -65,7 +132,7 @@ export type { SessionOptions } from './session/session-options.js';
 export type { SessionState } from './session/session-state.js';
 export { type LeaseEndReason, SessionLostError } from './session/session-lost.error.js';
 
-export { EtcdClient } from './client/etcd-client.js';
+export { type ConnectSettings, EtcdClient } from './client/etcd-client.js';
 export type { CallSettings } from './client/caller.js';
 export type {
   CallTimeouts,
