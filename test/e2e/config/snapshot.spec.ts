@@ -87,6 +87,7 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
     const [noChanges, changes] = [changesOf(stays), changesOf(moves)];
     const before = stays.value;
     const revision = await put({ a: 1, b: 2 }, changed);
+    const { ageMs } = stays.status();
     await network.pass();
     await waitFor(() => stays.status().synced && moves.status().synced, { what: 'etcd' });
     expect(changes).toEqual([
@@ -105,6 +106,7 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
     expect(rejections).toEqual([]);
     await put({ a: 2 }, same);
     await waitFor(() => noChanges.length === 1, { what: 'the next change' });
+    await waitFor(() => stays.status().ageMs < ageMs, { what: 'its age to be that of the watch' });
   });
 
   it('begins with the default for want of a snapshot, and goes on when etcd is back', async () => {

@@ -65,7 +65,7 @@ describe.each(servers)('a watched configuration of $name', ({ start }) => {
   });
 
   it('keeps its last good value when something bad is pushed, tells it, and forgets it with the next good one', async () => {
-    const { store, rejections } = await startHere();
+    const { store, rejections, followed } = await startHere();
     await put({ bolt: 12.5 });
     const watched = await store.watch(key, { schema: prices });
     const good = watched.value;
@@ -85,7 +85,10 @@ describe.each(servers)('a watched configuration of $name', ({ start }) => {
       expect(watched.status()).toMatchObject({ rejected: rejection, synced: true, source: 'etcd' });
       expect(watched.value).toBe(good);
     }
-    expect(changes).toEqual([]);
+    // What is not this instance's changes nothing, and so is not refused once more.
+    const elsewhere = await put({ bolt: 1 }, 'zone:us');
+    await waitFor(() => followed[0]!.live.revision >= elsewhere, { what: 'it to be seen' });
+    expect([rejections.length, changes]).toEqual([4, []]);
     const revision = await put('\ufeff{"bolt": 13}');
     await waitFor(() => changes.length === 1, { what: 'the good push' });
     expect(changes[0]).toEqual({
@@ -216,6 +219,8 @@ describe.each(servers)('a watched configuration of $name', ({ start }) => {
     const again = await put('{ "c" : 2.0 }\n');
     const now = watched.value;
     await waitFor(() => watched.status().revision === again, { what: 'the last revision' });
+    const once = await put('{ "c" : 2.0 }\n');
+    await waitFor(() => watched.status().revision === once, { what: 'the very same document' });
     expect(watched.value).toBe(now);
     expect(changes).toHaveLength(2);
   });
@@ -376,27 +381,35 @@ describe.each(servers)('a watched configuration of $name', ({ start }) => {
     expect(await store.get(key)).toEqual({ key, value: undefined, revision: 0n, layers: [] });
     expect((await store.get(key, { default: 5 })).value).toBe(5);
     const shared = await put({ bolt: 1 });
-    const zone = await put({ nut: 2 }, 'zone:eu');
+    const mine = await put({ nut: 3 }, 'instance:orders-1');
+    const zone = await put({ nut: 2, zone: 1 }, 'zone:eu');
     const others = await put('{', 'zone:us');
     const entry = await store.get(key, { schema: prices });
     expect(entry).toEqual({
       key,
-      value: { bolt: 1, nut: 2 },
+      value: { bolt: 1, nut: 3 },
       revision: zone,
       layers: [
         { layer: 'shared', document: '{"bolt":1}', value: { bolt: 1 }, revision: shared },
-        { layer: 'zone:eu', document: '{"nut":2}', value: { nut: 2 }, revision: zone },
+        {
+          layer: 'zone:eu',
+          document: '{"nut":2,"zone":1}',
+          value: { nut: 2, zone: 1 },
+          revision: zone,
+        },
+        { layer: 'instance:orders-1', document: '{"nut":3}', value: { nut: 3 }, revision: mine },
       ],
     });
     expect(entry.value).toSatisfy(Object.isFrozen);
     const all = await store.get(key, { layers: 'all' });
     expect(all.layers.map(({ layer, value }) => [layer, value])).toEqual([
       ['shared', { bolt: 1 }],
-      ['zone:eu', { nut: 2 }],
+      ['zone:eu', { nut: 2, zone: 1 }],
       ['zone:us', undefined],
+      ['instance:orders-1', { nut: 3 }],
     ]);
     expect(all.revision).toBe(others);
-    await put({ nut: 'x' }, 'zone:eu');
+    await put({ bolt: 'x' }, 'zone:eu');
     await expect(store.get(key, { schema: prices })).rejects.toThrow('layer "zone:eu"');
     // As it is declared in this process.
     store.follow(key, { schema: prices, default: { bolt: 0, nut: 0 } });

@@ -52,6 +52,8 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
   private unfollow: () => void = () => undefined;
   private timer: NodeJS.Timeout | undefined;
   private over = false;
+  /** How often in a row etcd has refused to show it. */
+  private refusals = 0;
   /** What was last seen in etcd. */
   private seen: LiveState | null = null;
   /** States are numbered as they come, and settled in that order. */
@@ -162,6 +164,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     if (this.over) return;
     if (this.view.error) return this.refused(this.view.error);
     if (!this.view.synced) return;
+    this.refusals = 0;
     const state = this.keys.read(this.view.entries);
     if (this.seen && sameState(this.seen, state)) return;
     if (!this.seen) this.compareWithSnapshot(state.documents);
@@ -277,8 +280,10 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
   /** etcd refuses to show the configuration; or the connection is closed. */
   private refused(error: EtcdCoordinationError): void {
     if (error instanceof ClientClosedError) return this.close();
-    this.logger.error(`The configuration "${this.key}" cannot be followed: ${error.message}`);
     this.closeView();
+    const said = `The configuration "${this.key}" cannot be followed: ${error.message}`;
+    if (this.refusals === 0) this.logger.error(`${said} It is tried again.`);
+    this.refusals += 1;
     if (!this.good.loaded) this.standInFor(error);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.openView(), REFUSED_RETRY_MS);

@@ -92,8 +92,7 @@ export function sameState(a: LiveState, b: LiveState): boolean {
     a.release?.id === b.release?.id &&
     a.release?.isCanary === b.release?.isCanary &&
     a.candidate?.releaseId === b.candidate?.releaseId &&
-    sameVersions(a.candidate?.documents ?? [], b.candidate?.documents ?? []) &&
-    !a.candidate?.documents === !b.candidate?.documents
+    sameVersions(a.candidate?.documents ?? [], b.candidate?.documents ?? [])
   );
 }
 

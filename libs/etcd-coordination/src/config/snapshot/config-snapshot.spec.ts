@@ -97,6 +97,19 @@ describe('a snapshot', () => {
     expect(second.read('other', LAYERS)).toBeNull();
   });
 
+  it('takes what is kept before it is opened, and writes nothing to a file that is not its own', async () => {
+    await write('old');
+    const early = new ConfigSnapshot({ file }, OWNER);
+    early.keep('prices', state('new'));
+    await early.open();
+    expect(read(early)).toBe('new');
+    await early.close();
+    const unopened = new ConfigSnapshot({ file }, OWNER);
+    unopened.keep('prices', state('unopened'));
+    await unopened.close();
+    expect(read(await open())).toBe('new');
+  });
+
   it('gives an instance its own layers only', async () => {
     const first = await open();
     const all = [

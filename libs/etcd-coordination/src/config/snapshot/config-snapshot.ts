@@ -60,6 +60,7 @@ export class ConfigSnapshot {
   /** Resolved when it is opened. */
   private file: string;
   private opening: Promise<void> | null = null;
+  private opened = false;
   private fault: SnapshotError | null = null;
   /** Who may have written the file that is there now. */
   private expectedWriter: string | null = null;
@@ -153,6 +154,8 @@ export class ConfigSnapshot {
     claimed.set(this.file, this);
     await removeAbandoned(this.file);
     await this.load();
+    this.opened = true;
+    if (this.dirty) this.schedule(DEBOUNCE_MS);
   }
 
   private async load(): Promise<void> {
@@ -172,7 +175,9 @@ export class ConfigSnapshot {
         );
       }
       this.clusterId = content.clusterId;
-      for (const entry of content.configurations) this.entries.set(entry.key, entry);
+      for (const entry of content.configurations) {
+        if (!this.followed.has(entry.key)) this.entries.set(entry.key, entry);
+      }
       this.logger.debug(`Read ${this.entries.size} configurations of ${header.writtenAt}.`);
     } catch (error) {
       this.report(this.asReadError(error));
@@ -207,7 +212,7 @@ export class ConfigSnapshot {
 
   /** One at a time. Never rejects. */
   private async flush(): Promise<void> {
-    if (this.writing || !this.dirty || this.readonlyBecause) return;
+    if (!this.opened || this.writing || !this.dirty || this.readonlyBecause) return;
     this.dirty = false;
     this.writing = this.write();
     await this.writing;
