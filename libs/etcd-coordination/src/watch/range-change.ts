@@ -18,6 +18,11 @@ export interface RangeChanges<K extends HeldKey = HeldKey> {
   readonly changes: readonly RangeChange<K>[];
   /** They were worked out from a fresh list, since the events themselves could not be told. */
   readonly resync: boolean;
+  /**
+   * They were made after the watch stood and before the first list was read, so the state that
+   * the view began with holds them. What was before each is not known.
+   */
+  readonly listed: boolean;
 }
 
 /**

@@ -90,8 +90,8 @@ export class RangeState {
     this.emit();
   }
 
-  private take({ changes, resync }: RangeChanges): void {
-    if (!this.synced) return;
+  private take({ changes, resync, listed }: RangeChanges): void {
+    if (!this.synced || listed) return;
     const own = changes.filter(({ key }) => this.name.has(key));
     // The revisions of a resync are no states that there ever were.
     const states = resync ? (own.length > 0 ? [own] : []) : byRevision(own);

@@ -66,6 +66,10 @@ export class RangeView<K extends HeldKey> {
   private readonly check: RevisionCheck<K>;
   /** Events that came while the list was on its way. */
   private pending: IEvent[] | null = null;
+  /** Events up to this revision are in the list already; etcd may send them after it. */
+  private listedAt = 0n;
+  /** Whether they were told when the list was: as its difference to the state before. */
+  private listedTold = true;
   private watch: { cancel(): void } | null = null;
   /** Where etcd was when the watch began to stand. */
   private since = 0n;
@@ -235,11 +239,13 @@ export class RangeView<K extends HeldKey> {
       if (round !== this.round) return;
       // Restored from a backup between the two: the watch waits for a revision to come.
       if (list.revision < this.since) return this.beginElsewhere('its revision went back');
+      this.listedTold = this.holds;
       const changes = this.take(list);
-      const missed = this.pending!.filter((e) => BigInt(e.kv.mod_revision) > list.revision);
+      this.listedAt = list.revision;
+      const pending = this.pending!;
       this.pending = null;
-      if (changes.length > 0) this.tell({ changes, resync: true });
-      if (missed.length > 0) this.update(missed);
+      if (changes.length > 0) this.tell({ changes, resync: true, listed: false });
+      this.update(pending);
       this.notify();
     } catch (error) {
       if (round !== this.round) return;
@@ -310,7 +316,11 @@ export class RangeView<K extends HeldKey> {
   }
 
   private update(events: readonly IEvent[]): void {
+    const first = events[0];
+    if (!first) return;
     this.currentAt = performance.now();
+    // They come in order, and almost always none is in the list.
+    if (BigInt(first.kv.mod_revision) <= this.listedAt) return this.updatePastList(events);
     const changes: RangeChange<K>[] = [];
     for (const { type, kv } of events) {
       this.revision = BigInt(kv.mod_revision);
@@ -329,7 +339,28 @@ export class RangeView<K extends HeldKey> {
         changes.push({ type: 'put', key, kv, previous });
       }
     }
-    if (changes.length > 0) this.tell({ changes, resync: false });
+    if (changes.length > 0) this.tell({ changes, resync: false, listed: false });
+  }
+
+  /**
+   * Some of the events are in the list already. The state is not taken back by them; but who
+   * has asked for the changes since the watch stands is told of those that nothing told yet.
+   */
+  private updatePastList(events: readonly IEvent[]): void {
+    const fresh = events.findIndex(({ kv }) => BigInt(kv.mod_revision) > this.listedAt);
+    const listed = fresh < 0 ? events : events.slice(0, fresh);
+    if (!this.listedTold) {
+      const changes = listed
+        .filter(({ kv }) => isUtf8(kv.key))
+        .map(({ type, kv }) => ({
+          type: type === 'Delete' ? ('delete' as const) : ('put' as const),
+          key: kv.key.toString(),
+          kv,
+          previous: undefined,
+        }));
+      if (changes.length > 0) this.tell({ changes, resync: false, listed: true });
+    }
+    if (fresh >= 0) this.update(events.slice(fresh));
   }
 
   private warnOfKeys(): void {

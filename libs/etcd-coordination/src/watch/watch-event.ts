@@ -17,7 +17,10 @@ export class WatchEvent {
      * delete that of the list.
      */
     readonly resync: boolean,
-    /** The value before, if it was asked for and there was one. */
+    /**
+     * The value before, if it was asked for and there was one. Of a change that was made while
+     * the watch began it is not known.
+     */
     readonly previous?: WatchedValue,
   ) {}
 

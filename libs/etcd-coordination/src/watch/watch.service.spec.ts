@@ -148,6 +148,43 @@ describe('what a watch service tells', () => {
     expect([state.revision, state.current]).toEqual([12n, maps[2]]);
   });
 
+  it('tells what was changed while it began, and takes no state back by it', async () => {
+    const told: string[] = [];
+    service.prefix('a/').subscribe(({ key, revision: at }) => told.push(`${key} ${at}`));
+    const state = service.state('a/');
+    const shown: string[] = [];
+    state.subscribe((map) => shown.push(String(map.get('a/1'))));
+    kvs = [put('a/1', 12, 'second').kv];
+    revision = 12;
+    for (const { handlers } of watches) {
+      handlers.standing(10n, false, '1');
+      // The list, which is on its way, holds both; the second comes after it all the same.
+      handlers.events([put('a/1', 11, 'first')]);
+    }
+    await settle();
+    await settle();
+    for (const { handlers } of watches) {
+      handlers.events([put('a/1', 12, 'second'), put('a/2', 13)]);
+    }
+    expect(told).toEqual(['a/1 11', 'a/1 12', 'a/2 13']);
+    expect(shown).toEqual(['second', 'second']);
+    expect(state.revision).toBe(13n);
+  });
+
+  it('tells nothing twice that a list has told already, though etcd sends it after that', async () => {
+    const told: string[] = [];
+    service
+      .prefix('a/')
+      .subscribe(({ key, revision: at, resync }) => told.push(`${key} ${at} ${resync}`));
+    const first = await stand();
+    first.compacted(14n);
+    kvs = [put('a/1', 14).kv];
+    revision = 15;
+    const second = await stand(1);
+    second.events([put('a/1', 14), put('a/1', 16)]);
+    expect(told).toEqual(['a/1 14 true', 'a/1 16 false']);
+  });
+
   it('shows who subscribes to a state in its callback the present map, and the later ones once', async () => {
     const state = service.state('a/');
     const late: number[] = [];
