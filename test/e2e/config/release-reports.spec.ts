@@ -77,15 +77,27 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
     });
 
     it('stands on the lease, and on the next one when that is lost', async () => {
+      let isHanging = false;
+      const hang = new Promise<boolean>(() => undefined);
+      let asked = 0;
+      a.releases.healthCheck('it', () => ((asked += 1), isHanging ? hang : true));
       await operator.releases.start(key, { price: 2 }, FOR_EVER);
       const first = await reported({ state: 'applied' });
+      // Not even a look at the health is waited for.
+      isHanging = true;
+      const before = asked;
+      await waitFor(() => asked > before, { what: 'a look at the health' });
       const { id } = a.instance.session.lease!;
       expect(first.lease).toBe(id);
       await revokeLease(server.endpoint, id);
       const next = await waitFor(async () => (await reports()).find(({ lease }) => lease !== id), {
         what: 'the report on another lease',
       });
-      expect(next).toMatchObject({ state: 'applied', lease: a.instance.session.lease!.id });
+      expect(next).toMatchObject({
+        healthy: true,
+        state: 'applied',
+        lease: a.instance.session.lease!.id,
+      });
       expect((await operator.releases.get(key))!.state).toBe('rolling');
     });
 
@@ -108,6 +120,23 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
         return txn(request, settings);
       };
       await a.releases.leave();
+      expect(await reports()).toEqual([]);
+    });
+
+    it('is not left behind when the release ends before its first one comes', async () => {
+      const { client } = a.instance;
+      const txn = client.txn.bind(client);
+      const late = new Promise<unknown>((resolve) => {
+        client.txn = async (request, settings) => {
+          const isReport = request.success?.[0]?.request_put?.key?.toString().includes('/report/');
+          if (isReport) await operator.releases.abort(key);
+          const answer = await txn(request, settings);
+          if (isReport) resolve(answer);
+          return answer;
+        };
+      });
+      await operator.releases.start(key, { price: 2 }, FOR_EVER);
+      expect(await late).toMatchObject({ succeeded: false });
       expect(await reports()).toEqual([]);
     });
 
