@@ -1,6 +1,6 @@
 import { isDeepStrictEqual, inspect } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { differences, type ConfigDifference } from './config-diff.js';
 import { mergeDocuments } from './config-merge.js';
 import { deepFreeze, frozenCopy, plainCopy } from './deep-freeze.js';
@@ -56,6 +56,10 @@ function eachHeld(value: unknown, visit: (held: unknown) => void): void {
   if (!Array.isArray(value) && !isPlainObject(value)) return;
   for (const held of Object.values(value)) eachHeld(held, visit);
 }
+
+/** Every object has what stands here. */
+const prototype = Object.getOwnPropertyDescriptors(Object.prototype);
+afterEach(() => expect(Object.getOwnPropertyDescriptors(Object.prototype)).toEqual(prototype));
 
 describe('differences', () => {
   it('lead from the old value to the new one, applied in their order', () => {
