@@ -6,8 +6,7 @@ import { InvalidConfigLayerError } from './config.errors.js';
  * One of the documents that make up a configuration, and whom it is for. They are merged in this
  * order, each over those before it: `shared`, the service's, the zone's, the instance's.
  */
-export type ConfigLayer =
-  'shared' | `service:${string}` | `zone:${string}` | `instance:${string}`;
+export type ConfigLayer = 'shared' | `service:${string}` | `zone:${string}` | `instance:${string}`;
 
 const KINDS = ['service', 'zone', 'instance'] as const;
 
