@@ -54,6 +54,17 @@ describe('a client that starts while etcd is away', () => {
     await expect(connect(network.url, {}, {})).rejects.toBeInstanceOf(EtcdConnectError);
   });
 
+  it('leaves nothing open when it may not, and fails with what was thrown, if that is how it was said', async () => {
+    const close = vi.spyOn(EtcdClient.prototype, 'close');
+    onTestFinished(() => close.mockRestore());
+    await expect(connect(network.url, {}, { startWithout: () => false })).rejects.toThrow();
+    expect(close).toHaveBeenCalledTimes(1);
+    const why = new Error('not today');
+    const startWithout = () => Promise.reject(why);
+    await expect(connect(network.url, {}, { startWithout })).rejects.toBe(why);
+    expect(close).toHaveBeenCalledTimes(2);
+  });
+
   it('refuses every call at once, and makes them when it is connected', async () => {
     const client = await connect();
     expect(client.isAwaited).toBe(true);
