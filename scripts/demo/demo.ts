@@ -155,6 +155,7 @@ export class Demo {
       'rollback prices 1',
       `release start prices '${prices}' --label track=canary --steps 50,100 --observe 3s --follow`,
       `set reconciler '{"paused":true}'`,
+      'delete reconciler',
     ];
     const where = `ETCD_ENDPOINTS=${endpoints.join(',')} DEMO_PREFIX=${this.prefix}`;
     for (const command of commands) this.narrator.line(`  ${where} npm run config -- ${command}`);

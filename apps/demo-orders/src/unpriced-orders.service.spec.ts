@@ -40,6 +40,9 @@ describe('the health of the present prices', () => {
   it('begins anew with other prices', () => {
     count(0, 5);
     orders.startAnew({}, {} as ConfigChange<Prices>);
+    count(5, 0);
     expect(asked()).toBe(true);
+    count(0, 2);
+    expect(asked()).toBe('2 of 7 orders since the last change of prices had no price');
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Etcd3 } from 'etcd3';
+import { ConfigReleases } from 'nestjs-etcd-coordination';
 import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InventoryModule } from '../../demo-inventory/src/inventory.module.js';
@@ -29,7 +30,9 @@ describe('the two services', () => {
   beforeAll(async () => {
     server = await EmbeddedEtcd.start({ logger: false });
     etcd = new Etcd3({ hosts: server.endpoint });
-    await start('demo-orders', (settings) => OrdersModule.register(settings));
+    await start('demo-orders', (settings) => OrdersModule.register(settings), {
+      TRACK: 'canary',
+    });
     await start('demo-inventory', (settings) => InventoryModule.register(settings));
   });
 
@@ -204,7 +207,7 @@ describe('the two services', () => {
     });
 
     it('from the moment that it changes; an order keeps its price', async () => {
-      await put(RECONCILER_SETTINGS, { paused: true });
+      await put(RECONCILER_SETTINGS, { paused: true, everyMs: 50 });
       await inBoth(RECONCILER_SETTINGS, ({ source }) => expect(source).toBe('etcd'));
       await call('demo-inventory', 'PUT', '/stock/nut', { quantity: 100 });
       const before = await order('nut', 2);
@@ -268,6 +271,37 @@ describe('the two services', () => {
         status: 422,
         body: { message: 'There is no price for bolt at demo-orders, so it is not sold here now.' },
       });
+    });
+
+    it('and a release that leaves an article without a price comes no further than the canary', async () => {
+      await put(PRICES, { bolt: 30, nut: 12 });
+      await inBoth(PRICES, ({ value }) => expect(value).toEqual({ bolt: 30, nut: 12 }));
+      const releases = apps[0]!.get(ConfigReleases, { strict: false });
+      await releases.start(
+        PRICES,
+        { nut: 13 },
+        { labels: { track: 'canary' }, steps: [100], observeMs: 60_000 },
+      );
+      await vi.waitFor(async () => {
+        const { value, release } = await view('demo-orders', PRICES);
+        expect(value).toEqual({ nut: 13 });
+        expect(release).toMatchObject({ isCanary: true });
+      }, PATIENCE);
+      expect(await view('demo-inventory', PRICES)).toMatchObject({
+        value: { bolt: 30, nut: 12 },
+        release: { isCanary: false },
+      });
+
+      expect(await order('bolt', 1)).toMatchObject({ status: 422 });
+      const release = await vi.waitFor(async () => {
+        await order('bolt', 1);
+        const now = await releases.get(PRICES);
+        expect(now?.state).toBe('rolled-back');
+        return now;
+      }, PATIENCE);
+      expect(release?.ended).toMatch(/"demo-orders".*of \d+ orders .* had no price/);
+      await inBoth(PRICES, ({ value }) => expect(value).toEqual({ bolt: 30, nut: 12 }));
+      expect(await order('bolt', 1)).toMatchObject({ status: 201, body: { price: 30 } });
     });
 
     it.each([
