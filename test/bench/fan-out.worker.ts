@@ -50,12 +50,15 @@ if (contender === 'etcd3') {
   }
   before = heap();
   const start = performance.now();
-  let standing = 0;
+  let standing = contender === 'joined' ? COUNT : 0;
   await new Promise<void>((resolve) => {
-    const onStanding = () => (standing += 1) === COUNT && resolve();
+    const stands = () => (standing += 1) === COUNT && resolve();
+    // What it joins stands already.
+    const options = contender === 'joined' ? undefined : { onStanding: stands };
     for (let index = 0; index < COUNT; index += 1) {
-      watch.key(name(index), { onStanding }).subscribe(() => told(performance.now()));
+      watch.key(name(index), options).subscribe(() => told(performance.now()));
     }
+    if (standing === COUNT) resolve();
   });
   setUpMs = performance.now() - start;
 }

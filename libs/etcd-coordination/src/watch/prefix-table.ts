@@ -21,12 +21,14 @@ export class PrefixTable<T> {
   }
 
   /** What is kept under each prefix that `key` begins with, `key` itself included. */
-  *over(key: string): Generator<T> {
+  over(key: string): T[] {
+    const items: T[] = [];
     for (const [length, table] of this.byLength) {
       if (length > key.length) continue;
       const item = table.get(length === key.length ? key : key.slice(0, length));
-      if (item !== undefined) yield item;
+      if (item !== undefined) items.push(item);
     }
+    return items;
   }
 
   *values(): Generator<T> {

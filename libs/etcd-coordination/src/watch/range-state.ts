@@ -56,7 +56,9 @@ export class RangeState {
   }
 
   /** Tells everybody that there will be no more. */
-  readonly complete = (): void => this.finish((subscriber) => subscriber.complete());
+  complete(): void {
+    this.finish((subscriber) => subscriber.complete());
+  }
 
   private start(after: WatchSource | null): void {
     const source = this.sources.take(this.name, true, after ?? undefined);

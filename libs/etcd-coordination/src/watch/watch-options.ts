@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { InvalidWatchError } from './watch.errors.js';
+import type { Watched } from './watch-stream.js';
 
 /** How keys are watched. */
 export interface WatchOptions {
@@ -20,12 +21,12 @@ export interface WatchOptions {
 const LARGEST = 2n ** 63n - 1n;
 
 /** @throws InvalidWatchError for options that make no sense */
-export function readWatchOptions(label: string, options: WatchOptions = {}): WatchOptions {
+export function readWatchOptions(watched: Watched, options: WatchOptions = {}): WatchOptions {
   const { fromRevision } = options as { fromRevision?: unknown };
   if (fromRevision === undefined) return options;
   if (typeof fromRevision !== 'bigint' || fromRevision < 1n || fromRevision > LARGEST) {
     throw new InvalidWatchError(
-      `The option fromRevision of the watch on ${label} is ${inspect(fromRevision)}; give a bigint from 1n on, such as the revision of an event.`,
+      `The option fromRevision of the watch on ${watched.label} is ${inspect(fromRevision)}; give a bigint from 1n on, such as the revision of an event.`,
     );
   }
   return options;

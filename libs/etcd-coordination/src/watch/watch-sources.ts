@@ -38,16 +38,12 @@ export class WatchSources {
   }
 
   private find(name: WatchName, needsValues: boolean): WatchSource | undefined {
-    const usable = (slot: Slot | undefined) =>
-      [slot?.values, needsValues ? undefined : slot?.revisions].find(
-        (source) => source && !source.view.error,
-      );
     if (name.kind === 'key') {
-      const own = usable(this.keys.get(name.whole));
+      const own = usable(this.keys.get(name.whole), needsValues);
       if (own) return own;
     }
     for (const slot of this.prefixes.over(name.whole)) {
-      const source = usable(slot);
+      const source = usable(slot, needsValues);
       if (source) return source;
     }
     return undefined;
@@ -73,6 +69,13 @@ export class WatchSources {
     delete slot[which];
     if (!slot.values && !slot.revisions) table.delete(name.whole);
   }
+}
+
+function usable(slot: Slot | undefined, needsValues: boolean): WatchSource | undefined {
+  if (!slot) return undefined;
+  if (slot.values && !slot.values.view.error) return slot.values;
+  if (needsValues || slot.revisions?.view.error) return undefined;
+  return slot.revisions;
 }
 
 function part({ view }: WatchSource, name: WatchName) {

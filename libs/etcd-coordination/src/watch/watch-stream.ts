@@ -10,6 +10,11 @@ import {
 
 const logger = new Logger('WatchService');
 
+/** What is watched, in words that are only made when they are needed. */
+export interface Watched {
+  readonly label: string;
+}
+
 /**
  * An Observable whose subscribers cannot hurt anybody: RxJS reports what a subscriber throws,
  * or an error that it does not handle, by throwing it in a timer, which ends a Node process.
@@ -18,8 +23,7 @@ const logger = new Logger('WatchService');
  */
 export class WatchStream<T> extends Observable<T> {
   constructor(
-    /** What is watched, for people. */
-    protected readonly label: string,
+    protected readonly watched: Watched,
     subscribe?: (subscriber: Subscriber<T>) => TeardownLogic,
   ) {
     super(subscribe);
@@ -27,7 +31,7 @@ export class WatchStream<T> extends Observable<T> {
 
   /** Called by `pipe`: keeps the class. */
   override lift<R>(operator?: Operator<T, R>): WatchStream<R> {
-    const lifted = new WatchStream<R>(this.label);
+    const lifted = new WatchStream<R>(this.watched);
     // Deprecated for applications; it is how RxJS 7's own operators are built.
     lifted.source = this;
     lifted.operator = operator;
@@ -51,14 +55,14 @@ export class WatchStream<T> extends Observable<T> {
       typeof first === 'object' && first !== null
         ? first
         : { next: first ?? undefined, error: error ?? undefined, complete: complete ?? undefined };
-    return super.subscribe(new Guarded(this.label, observer));
+    return super.subscribe(new Guarded(this.watched, observer));
   }
 }
 
 /** Calls an observer's callbacks, and logs what comes out of them. */
 class Guarded<T> implements Observer<T> {
   constructor(
-    private readonly label: string,
+    private readonly watched: Watched,
     private readonly observer: Partial<Observer<T>>,
   ) {}
 
@@ -68,7 +72,9 @@ class Guarded<T> implements Observer<T> {
 
   error(error: unknown): void {
     if (this.observer.error) return this.guard(() => this.observer.error!(error));
-    logger.error(`The watch on ${this.label} ended, and nobody handles its error: ${text(error)}`);
+    logger.error(
+      `The watch on ${this.watched.label} ended, and nobody handles its error: ${text(error)}`,
+    );
   }
 
   complete(): void {
@@ -76,15 +82,15 @@ class Guarded<T> implements Observer<T> {
   }
 
   private guard(call: () => unknown): void {
-    guarded(this.label, call);
+    guarded(this.watched, call);
   }
 }
 
 /** Calls an application's callback, and logs what comes out of it. */
-export function guarded(label: string, call: () => unknown): void {
+export function guarded(watched: Watched, call: () => unknown): void {
   const thrown = (error: unknown) =>
     logger.error(
-      `A subscriber of the watch on ${label} threw; it goes on with the next event: ${text(error)}`,
+      `A subscriber of the watch on ${watched.label} threw; it goes on with the next event: ${text(error)}`,
       error instanceof Error ? error.stack : undefined,
     );
   try {

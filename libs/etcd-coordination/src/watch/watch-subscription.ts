@@ -59,7 +59,7 @@ export class WatchSubscription implements WatchListener {
       if (!view.synced) return;
       this.unsubscribe?.();
       this.unsubscribe = undefined;
-      guarded(this.name.label, () => onStanding(view.revision));
+      guarded(this.name, () => onStanding(view.revision));
     };
     this.unsubscribe = view.subscribe(look);
     look();

@@ -34,7 +34,8 @@ export class WatchService {
   private readonly ground: WatchGround;
   private readonly sources: WatchSources;
   private readonly states = new Map<string, RangeState>();
-  private readonly subscriptions = new Set<() => void>();
+  /** Whoever is to be told of the end. */
+  private readonly told = new Set<{ complete(): void }>();
   private closed = false;
 
   /** @param namespace all keys are relative to it */
@@ -74,22 +75,21 @@ export class WatchService {
    */
   state(prefix: string): WatchedState {
     const name = WatchName.of('prefix', this.ground.namespace, prefix);
-    return new WatchedState(name.label, () => this.useState(name));
+    return new WatchedState(name, () => this.useState(name));
   }
 
   /** Completes every watch. Later subscriptions error with a ClientClosedError. */
   close(): Promise<void> {
     this.closed = true;
-    for (const complete of [...this.subscriptions]) complete();
+    for (const one of [...this.told]) one.complete();
     return Promise.resolve();
   }
 
   private events(name: WatchName, given: WatchOptions | undefined): WatchStream<WatchEvent> {
-    const options = readWatchOptions(name.label, given);
-    return new WatchStream(name.label, (subscriber) => {
+    const options = readWatchOptions(name, given);
+    return new WatchStream(name, (subscriber) => {
       this.assertOpen();
-      const complete = () => subscriber.complete();
-      this.subscriptions.add(complete);
+      this.told.add(subscriber);
       const subscription = new WatchSubscription(
         this.sources,
         name,
@@ -98,7 +98,7 @@ export class WatchService {
         this.ownSource(name, options),
       );
       return () => {
-        this.subscriptions.delete(complete);
+        this.told.delete(subscriber);
         subscription.close();
       };
     });
@@ -121,11 +121,11 @@ export class WatchService {
     if (!state) {
       const { sources, states } = this;
       const fresh = (state = new RangeState(sources, name, this.ground.namespace, () => {
-        this.subscriptions.delete(fresh.complete);
+        this.told.delete(fresh);
         if (states.get(name.whole) === fresh) states.delete(name.whole);
       }));
       states.set(name.whole, fresh);
-      this.subscriptions.add(fresh.complete);
+      this.told.add(fresh);
     }
     return state;
   }

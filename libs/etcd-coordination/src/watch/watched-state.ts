@@ -1,6 +1,6 @@
 import type { Subscriber } from 'rxjs';
 import type { RangeState, StateMap } from './range-state.js';
-import { WatchStream } from './watch-stream.js';
+import { WatchStream, type Watched } from './watch-stream.js';
 
 const NOTHING: StateMap = new Map();
 
@@ -14,8 +14,8 @@ const NOTHING: StateMap = new Map();
 export class WatchedState extends WatchStream<StateMap> {
   private state: RangeState | null = null;
 
-  constructor(label: string, use: () => RangeState) {
-    super(label, (subscriber: Subscriber<StateMap>) => {
+  constructor(watched: Watched, use: () => RangeState) {
+    super(watched, (subscriber: Subscriber<StateMap>) => {
       const state = (this.state = use());
       state.add(subscriber);
       return () => state.remove(subscriber);

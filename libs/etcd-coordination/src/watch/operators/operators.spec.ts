@@ -229,7 +229,7 @@ describe('a subscriber that throws', () => {
   const rejecting = (): unknown => Promise.reject(new Error('my fault'));
   const pulse = () => new Promise((resolve) => setTimeout(resolve, 5));
   const stream = () =>
-    new WatchStream<Told>('"orders/"', (subscriber) => {
+    new WatchStream<Told>({ label: '"orders/"' }, (subscriber) => {
       for (const event of [a1, b2]) subscriber.next(event);
     });
 
@@ -258,7 +258,7 @@ describe('a subscriber that throws', () => {
   });
 
   it('has an error that it does not handle logged, too', async () => {
-    new WatchStream<Told>('"orders/"', (subscriber) =>
+    new WatchStream<Told>({ label: '"orders/"' }, (subscriber) =>
       subscriber.error(new Error('refused')),
     ).subscribe();
     await pulse();
@@ -274,7 +274,7 @@ describe('a subscriber that throws', () => {
       },
     };
     const source = new Subject<Told>();
-    const subscription = new WatchStream<Told>('x', (subscriber) =>
+    const subscription = new WatchStream<Told>({ label: 'x' }, (subscriber) =>
       source.subscribe(subscriber),
     ).subscribe(observer);
     source.next(a1);
