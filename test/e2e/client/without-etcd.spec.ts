@@ -88,7 +88,7 @@ describe('a client that starts while etcd is away', () => {
   it('connects when what swallowed its packets lets them through again', async () => {
     await network.pass();
     network.blackhole();
-    const client = await connect(network.url, { timeouts: { connect: 300 } });
+    const client = await connect(network.url, { timeouts: { connect: 1000 } });
     expect(client.isAwaited).toBe(true);
     await network.pass();
     await within(client.whenConnected(), { what: 'the connection' });

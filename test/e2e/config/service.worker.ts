@@ -46,7 +46,7 @@ class Pricing implements OnModuleInit {
       service: { name: 'pricing' },
       session: { ttlSeconds: 2 },
       // A start that waits for anything but the connection would take all day.
-      timeouts: { connect: 1000, read: 60_000, registration: 60_000 },
+      timeouts: { read: 60_000, registration: 60_000 },
       config: { snapshot: { file, ...(encryptionKey && { encryptionKey }) } },
     }),
   ],

@@ -60,7 +60,7 @@ const options = (more: Partial<CoordinationOptions> = {}): CoordinationOptions =
   namespace,
   session: { ttlSeconds: 2 },
   // A start that waits for anything but the connection takes longer than the test has.
-  timeouts: { connect: 300, read: 60_000, registration: 60_000 },
+  timeouts: { read: 60_000, registration: 60_000 },
   config: { snapshot: { file } },
   ...more,
 });
@@ -93,7 +93,7 @@ describe('a start while etcd is away', () => {
   ])('serves from the snapshot, and leads when etcd is back: it %s', async (_, outage) => {
     await runBefore();
     await outage();
-    const app = await boot();
+    const app = await boot([options({ timeouts: { ...options().timeouts, connect: 500 } })]);
     const pricing = app.get(Pricing);
 
     expect(pricing.prices).toEqual({ perItem: 1 });

@@ -68,7 +68,6 @@ async function boot(file?: string): Promise<INestApplication> {
       EtcdCoordinationModule.forRoot({
         endpoints: [network.url],
         namespace,
-        timeouts: { connect: 500 },
         ...(file !== undefined && { config: { snapshot: { file } } }),
       }),
     ],
