@@ -113,7 +113,7 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
         await joinAll('a', 'b', 'c');
         const { hit } = once({ ...point, when: 'after' }, () => Promise.resolve());
         await operator.releases.start(key, NEW, QUICK);
-        await within(hit, { what: 'the point' });
+        await within(hit, { what: 'the point', timeoutMs: 25_000 });
         expect(courseOf(await over())).toEqual([
           'rolling 0',
           'rolling 1',
@@ -128,7 +128,7 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
         await joinAll('a', 'b', 'c');
         const { hit, answers } = once(point, endTermOf);
         await operator.releases.start(key, NEW, QUICK);
-        await within(hit, { what: 'the point' });
+        await within(hit, { what: 'the point', timeoutMs: 25_000 });
         expect(courseOf(await over())).toEqual([
           'rolling 0',
           'rolling 1',
@@ -151,7 +151,7 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
           await revokeLease(server.endpoint, id);
         });
         await operator.releases.start(key, NEW, QUICK);
-        const dead = await within(hit, { what: 'the point' });
+        const dead = await within(hit, { what: 'the point', timeoutMs: 25_000 });
         const wasCanary = (await operator.releases.get(key))!.targets.includes(dead.id);
         const end = await over();
         if (wasCanary) {
@@ -177,7 +177,7 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
             await operator.releases[what](key);
           });
           await operator.releases.start(key, NEW, { ...QUICK, observeMs: FOR_EVER });
-          await within(hit, { what: 'the point' });
+          await within(hit, { what: 'the point', timeoutMs: 25_000 });
           await waitFor(() => answers.length > 0, { what: 'its answer' });
           expect(answers).toMatchObject([{ succeeded: false }]);
           const view = (await operator.releases.get(key))!;

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { DEFAULT_TIMEOUTS } from '../../../libs/etcd-coordination/src/client/client-options.js';
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { ConfigDeclarations } from '../../../libs/etcd-coordination/src/config/config-declarations.js';
 import { ConfigPublisher } from '../../../libs/etcd-coordination/src/config/config-publisher.js';
@@ -17,6 +18,9 @@ export interface MemberOptions extends InstanceOptions {
   readonly zone?: string;
   readonly timings?: ObservationTimings;
 }
+
+/** None of these suites is about deadlines, and many of them run at once. */
+const PATIENT = { ...DEFAULT_TIMEOUTS, connect: 20_000, read: 10_000, write: 10_000 };
 
 type TxnRequest = Parameters<EtcdClient['txn']>[0];
 
@@ -37,7 +41,10 @@ export class Member {
     endpoints: string | readonly string[],
     { labels = {}, zone, timings, ...options }: MemberOptions = {},
   ): Promise<Member> {
-    const instance = await Instance.start(id, endpoints, { ttlSeconds: 2, ...options });
+    const instance = await Instance.start(id, endpoints, {
+      ...{ ttlSeconds: 5, timeouts: PATIENT },
+      ...options,
+    });
     const { client, watch, session } = instance;
     const identity = { instanceId: id, labels, ...(zone !== undefined && { zone }) };
     const declarations = new ConfigDeclarations();

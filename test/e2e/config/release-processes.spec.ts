@@ -39,10 +39,12 @@ describe.concurrent.each(lines)('with processes on etcd %s', (line) => {
       await operator.publisher.set(key, { price: 1 });
       while (workers.size < 3) {
         const id = `w${(started += 1)}`;
-        workers.set(id, await WorkerProcess.start(file, { args: [server.endpoint, id] }));
+        const worker = await WorkerProcess.start(file, { args: [server.endpoint, id] });
+        workers.set(id, worker);
+        // One after the other: it is the start of a process that takes the most.
+        await worker.message('ready', { timeoutMs: 60_000 });
       }
       await everybody(async (worker) => {
-        await worker.message('ready', { timeoutMs: 60_000 });
         worker.send({ follow: key, trap });
         await worker.message((m) => m['type'] === 'follows' && m['key'] === key);
       });

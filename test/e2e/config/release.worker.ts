@@ -15,7 +15,7 @@ const [endpoint, id] = process.argv.slice(2) as [string, string];
 const say = (message: object) => console.log(JSON.stringify({ id, ...message }));
 let trap: Trap | null = null;
 
-const member = await Member.start(id, endpoint, { labels: { name: id } });
+const member = await Member.start(id, endpoint, { labels: { name: id }, ttlSeconds: 2 });
 member.aroundTransitions(async ({ type, step, key }, send) => {
   const isIt = trap?.type === type && (type === 'archive' || trap.step === step);
   if (isIt && trap?.when === 'before') stop(key);
