@@ -21,6 +21,7 @@ import {
   ConfigInvalidError,
   ConfigMissingError,
 } from '../config/config.errors.js';
+import { EtcdClient } from '../client/etcd-client.js';
 import { ConfigStore } from '../config/config.store.js';
 import { ConfigReleases } from '../config/release/config-releases.service.js';
 import { WatchConfig } from '../config/watch-config.decorator.js';
@@ -95,10 +96,12 @@ describe('the configuration of a connection', () => {
       expect(reports).not.toBe(app.get(service));
     }
     const events: string[] = [];
-    app
-      .get(WatchService)
-      .key('x')
-      .subscribe(({ key }) => events.push(key));
+    const watching = app.get(WatchService).key('x', { onStanding: () => events.push('standing') });
+    watching.subscribe(({ key }) => events.push(key));
+    await waitFor(() => events.length === 1, { what: 'the watch to stand' });
+    await app.get(EtcdClient).etcd.put(`${namespace}/x`).value('1').exec();
+    await waitFor(() => events.length === 2, { what: 'the event' });
+    expect(events).toEqual(['standing', 'x']);
     await app.get(ConfigStore).set('prices', { perItem: 2 });
     expect((await app.get(ConfigStore).get('prices')).value).toEqual({ perItem: 2 });
   });
