@@ -2,13 +2,15 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { ConfigStore } from 'nestjs-etcd-coordination';
+import type { EtcdClient } from '../../libs/etcd-coordination/src/client/etcd-client.js';
+import { ConfigPublisher } from '../../libs/etcd-coordination/src/config/config-publisher.js';
 import type { Measure } from './alternate.js';
 
 const PROCESSES = 50;
 const CHANGES = 20;
 /** How many start at a time: more would only wait for each other. */
 const AT_ONCE = 4;
+const NAMESPACE = 'bench/config-fan-out';
 const WORKER = fileURLToPath(new URL('./config-fan-out-worker.mjs', import.meta.url));
 
 type Told = [round: number, at: string][];
@@ -20,21 +22,16 @@ type Told = [round: number, at: string][];
  */
 export class ConfigFanOut {
   private readonly workers: ChildProcess[] = [];
+  private readonly publisher: ConfigPublisher;
   private round = 0;
 
   constructor(
     private readonly endpoint: string,
-    private readonly namespace: string,
-    /** Of the same namespace: the node from which the changes come. */
-    private readonly store: ConfigStore,
-  ) {}
-
-  async start(): Promise<void> {
-    await this.change();
-    for (let i = 0; i < PROCESSES; i += AT_ONCE) {
-      const batch = Array.from({ length: Math.min(AT_ONCE, PROCESSES - i) }, () => this.fork());
-      this.workers.push(...(await Promise.all(batch)));
-    }
+    /** Of the node from which the changes come. */
+    client: EtcdClient,
+  ) {
+    const identity = { instanceId: 'bench', labels: {} };
+    this.publisher = new ConfigPublisher({ client, namespace: NAMESPACE, identity });
   }
 
   get measure(): Measure {
@@ -53,7 +50,16 @@ export class ConfigFanOut {
     await Promise.all(gone);
   }
 
+  private async start(): Promise<void> {
+    await this.change();
+    for (let i = 0; i < PROCESSES; i += AT_ONCE) {
+      const batch = Array.from({ length: Math.min(AT_ONCE, PROCESSES - i) }, () => this.fork());
+      this.workers.push(...(await Promise.all(batch)));
+    }
+  }
+
   private async run(): Promise<number> {
+    if (this.workers.length === 0) await this.start();
     const sent = new Map<number, bigint>();
     for (let i = 0; i < CHANGES; i++) {
       const { round, at } = await this.change();
@@ -77,12 +83,12 @@ export class ConfigFanOut {
   private async change(): Promise<{ round: number; at: bigint }> {
     this.round += 1;
     const at = process.hrtime.bigint();
-    await this.store.set('prices', { round: this.round, bolt: 12.5, nut: 3.25 });
+    await this.publisher.set('prices', { round: this.round, bolt: 12.5, nut: 3.25 });
     return { round: this.round, at };
   }
 
   private async fork(): Promise<ChildProcess> {
-    const worker = fork(WORKER, [this.endpoint, this.namespace]);
+    const worker = fork(WORKER, [this.endpoint, NAMESPACE]);
     await once(worker, 'message');
     return worker;
   }

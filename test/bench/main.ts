@@ -9,6 +9,7 @@ import { Etcd3 } from 'etcd3';
 import { EtcdServer } from '../support/etcd-server.js';
 import { alternate, type Measure } from './alternate.js';
 import { callMeasures } from './calls.measure.js';
+import { ConfigFanOut } from './config-fan-out.measure.js';
 import { configReadMeasures } from './config-read.measure.js';
 import { fanOutMeasures } from './fan-out.measure.js';
 import { handOverMeasure } from './hand-over.measure.js';
@@ -31,6 +32,7 @@ const pair: [LibraryInstance, LibraryInstance] = [
 ];
 const gate = await leaderGateMeasure(endpoint);
 const configReads = await configReadMeasures(endpoint);
+const configFanOut = new ConfigFanOut(endpoint, pair[0].client);
 
 const { version } = await plain.maintenance.status();
 console.log(
@@ -48,6 +50,7 @@ const measures: Measure[] = [
   watchLatencyMeasure(plain, pair[0].watches, pair[0].namespace),
   watchBurstMeasure(plain, pair[0].watches, pair[0].namespace),
   ...fanOutMeasures(endpoint),
+  configFanOut.measure,
 ];
 let missed = 0;
 for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted))) {
@@ -59,6 +62,7 @@ for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted)
 plain.close();
 await gate.close();
 await configReads.close();
+await configFanOut.close();
 for (const instance of pair) await instance.close();
 await server?.stop();
 console.log(missed === 0 ? '\nAll targets met.' : `\n${missed} target(s) missed.`);
