@@ -198,8 +198,11 @@ describe('a snapshot that is of no use is passed over, told and written anew:', 
     await expectPassedOver('corrupt');
   });
 
-  it('something else', async () => {
-    await writeFile(file, randomBytes(5000));
+  it('changed after it was written', async () => {
+    await write('old');
+    const data = readFileSync(file);
+    data[data.length - 5]! ^= 4;
+    await writeFile(file, data);
     await expectPassedOver('corrupt');
   });
 
@@ -219,7 +222,7 @@ describe('a snapshot that is of no use is passed over, told and written anew:', 
   });
 
   it('larger than 64 MiB', async () => {
-    await writeFile(file, '');
+    await write('old');
     await truncate(file, 64 * 1024 * 1024 + 1);
     await expectPassedOver('too-large');
   });
@@ -232,6 +235,30 @@ describe('a snapshot that is of no use is passed over, told and written anew:', 
 });
 
 describe('a snapshot that cannot be', () => {
+  it.each([
+    ['a short one', Buffer.from('my notes\n')],
+    ['one of bytes', randomBytes(5000)],
+    ['one over 64 MiB', Buffer.alloc(64 * 1024 * 1024 + 1, 'x')],
+  ])('for the file is of something else, %s, is told, and the file stays', async (_, content) => {
+    await writeFile(file, content);
+    const snapshot = await open();
+    expect(snapshot.error).toMatchObject({ code: 'SNAPSHOT_FAILED', reason: 'foreign', file });
+    expect(snapshot.error?.message).toContain('is no snapshot, but a file of something else');
+    snapshot.keep('prices', state('new'));
+    await snapshot.close();
+    expect(readFileSync(file).equals(content)).toBe(true);
+    expect(snapshot.error).toMatchObject({ reason: 'foreign' });
+  });
+
+  it('for somebody put a file of something else there meanwhile, leaves that', async () => {
+    const snapshot = await open();
+    await writeFile(file, 'my notes\n');
+    snapshot.keep('prices', state('new'));
+    await snapshot.close();
+    expect(readFileSync(file, 'utf8')).toBe('my notes\n');
+    expect(snapshot.error).toMatchObject({ reason: 'foreign' });
+  });
+
   it('of another namespace or service is told, and stays as it is', async () => {
     await write('theirs', {}, { ...OWNER, service: 'inventory' });
     const before = readFileSync(file);

@@ -13,6 +13,8 @@ import { readEncryptionKey } from './encryption-key.js';
 import {
   decodeSnapshot,
   encodeSnapshot,
+  foreign,
+  isForeign,
   MAX_HEADER_BYTES,
   peekWriter,
   UndecodableSnapshot,
@@ -162,6 +164,7 @@ export class ConfigSnapshot {
     try {
       const data = await readBeginning(this.file, MAX_BYTES + 1);
       if (!data) return;
+      if (isForeign(data)) throw foreign();
       if (data.length > MAX_BYTES) {
         throw new UndecodableSnapshot('too-large', 'is larger than 64 MiB; it is written anew');
       }
@@ -187,7 +190,7 @@ export class ConfigSnapshot {
   private asReadError(error: unknown): SnapshotError {
     if (error instanceof UndecodableSnapshot) {
       const made = new SnapshotError(this.file, error.reason, error.detail);
-      // Another service would lose what it starts from.
+      // Another service would lose what it starts from, or somebody a file named by mistake.
       if (error.reason === 'foreign') this.readonlyBecause = made;
       return made;
     }
@@ -222,7 +225,7 @@ export class ConfigSnapshot {
 
   private async write(): Promise<void> {
     try {
-      await this.refuseOtherWriter();
+      await this.refuseOthersFile();
       const data = this.encode();
       if (data.length > MAX_BYTES) {
         throw new SnapshotError(
@@ -239,10 +242,11 @@ export class ConfigSnapshot {
         );
       this.fault = null;
     } catch (error) {
-      if (error instanceof SnapshotInUseError) this.readonlyBecause = error;
+      const made = error instanceof SnapshotError ? error : this.asWriteError(error);
+      if (made.reason === 'in-use' || made.reason === 'foreign') this.readonlyBecause = made;
       // To be tried again.
       else this.dirty = true;
-      this.report(error instanceof SnapshotError ? error : this.asWriteError(error));
+      this.report(made);
     }
   }
 
@@ -256,8 +260,12 @@ export class ConfigSnapshot {
   }
 
   /** Between this look and the write another process may come: its next look tells it, then. */
-  private async refuseOtherWriter(): Promise<void> {
+  private async refuseOthersFile(): Promise<void> {
     const beginning = await readBeginning(this.file, 2 * MAX_HEADER_BYTES);
+    if (beginning && isForeign(beginning)) {
+      const { reason, detail } = foreign();
+      throw new SnapshotError(this.file, reason, detail);
+    }
     const writer = beginning && peekWriter(beginning);
     if (!writer || writer === this.writer || writer === this.expectedWriter) return;
     throw new SnapshotInUseError(this.file, 'another process');

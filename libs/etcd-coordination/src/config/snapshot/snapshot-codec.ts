@@ -10,6 +10,7 @@ import type { SnapshotFault } from './snapshot.errors.js';
  *     <the content as JSON, encrypted or not>
  */
 const VERSION = '1';
+const MAGIC = 'nestjs-etcd-coordination snapshot ';
 const FIRST_LINE = /^nestjs-etcd-coordination snapshot (\d+) ([0-9a-f]{64})$/;
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -50,10 +51,7 @@ export function encodeSnapshot(
     : { encryption: null, body: plain };
   const header: WrittenHeader = { writer, writtenAt, encryption };
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]);
-  return Buffer.concat([
-    Buffer.from(`nestjs-etcd-coordination snapshot ${VERSION} ${sha256(rest)}\n`),
-    rest,
-  ]);
+  return Buffer.concat([Buffer.from(`${MAGIC}${VERSION} ${sha256(rest)}\n`), rest]);
 }
 
 /** @throws {UndecodableSnapshot} */
@@ -61,6 +59,7 @@ export function decodeSnapshot(
   data: Buffer,
   key: Buffer | null,
 ): { header: SnapshotHeader; content: SnapshotContent } {
+  if (isForeign(data)) throw foreign();
   const { digest, rest } = splitFirstLine(data);
   if (sha256(rest) !== digest) throw corrupt();
   const header = readHeader(rest);
@@ -70,6 +69,22 @@ export function decodeSnapshot(
   const content = parse(plain.toString());
   if (!isSnapshotContent(content)) throw corrupt();
   return { header: { writer: header.writer, writtenAt: header.writtenAt }, content };
+}
+
+/**
+ * Whether what begins so was never a snapshot, but somebody's file that was named by mistake. What
+ * is empty, or a snapshot that was cut off in its first line, is none.
+ */
+export function isForeign(beginning: Buffer): boolean {
+  return !MAGIC.startsWith(beginning.toString('latin1', 0, MAGIC.length));
+}
+
+/** Of a file that must not be written over. */
+export function foreign(): UndecodableSnapshot {
+  return new UndecodableSnapshot(
+    'foreign',
+    'is no snapshot, but a file of something else, and is left as it is; give another path, or delete it',
+  );
 }
 
 /** Who wrote the file that begins so; null if it does not begin as a snapshot does. */

@@ -9,7 +9,7 @@ import { EtcdCoordinationError } from '../../client/coordination.error.js';
  * - `version`: of a format that this version does not know
  * - `encrypted`: it is, and no key was given; `not-encrypted`: the other way round
  * - `wrong-key`: encrypted with another key
- * - `foreign`: of another namespace or service
+ * - `foreign`: of another namespace or service, or no snapshot at all; it is never written over
  * - `in-use`: another connection or process writes it too
  */
 export type SnapshotFault =
