@@ -26,14 +26,15 @@ export async function listLayers({ client, namespace }: Connection): Promise<Sto
   return inOrder(kvs.flatMap((kv) => storedLayer(namespace, kv) ?? []));
 }
 
-/** The layers under a configuration's prefix. */
+/** The layers under a configuration's prefix, and etcd's revision when they were read. */
 export async function readStored(
   { client, namespace }: Connection,
   prefix: string,
-): Promise<StoredLayer[]> {
+): Promise<{ readonly layers: StoredLayer[]; readonly revision: bigint }> {
   const { key, rangeEnd } = prefixRange(prefix);
-  const { kvs } = await client.range({ key, range_end: rangeEnd! });
-  return inOrder(kvs.flatMap((kv) => storedLayer(namespace, kv) ?? []));
+  const { kvs, header } = await client.range({ key, range_end: rangeEnd! });
+  const layers = inOrder(kvs.flatMap((kv) => storedLayer(namespace, kv) ?? []));
+  return { layers, revision: BigInt(header.revision) };
 }
 
 const KINDS = ['shared', 'service', 'zone', 'instance'];

@@ -37,7 +37,7 @@ export const getCommand: Command = {
     assertConfigName(key);
     const layer = options.layer();
     if (layer !== undefined) layerPath(layer);
-    const stored = await readStored(call, configLayersPrefix(namespace, key));
+    const { layers: stored, revision } = await readStored(call, configLayersPrefix(namespace, key));
     if (stored.length === 0) throw await missing(call, key);
     if (layer !== undefined) return showLayer(call, key, stored);
     const versions = await newestVersions(call, stored);
@@ -48,7 +48,6 @@ export const getCommand: Command = {
     const merged = stored.filter(({ layer }) => reads.includes(layer));
     const value =
       merged.length === 0 ? undefined : mergeDocuments(merged.map((l) => parse(l, format)));
-    const revision = merged.reduce((newest, l) => (l.revision > newest ? l.revision : newest), 0n);
     if (terminal.json) {
       return terminal.data({
         ...{ key, value, revision, format },
@@ -75,6 +74,9 @@ export const getCommand: Command = {
           version?.reason ?? '-',
         ];
       }),
+    );
+    terminal.line(
+      terminal.dim(`Read at revision ${revision}: --expect ${revision} refuses what came since.`),
     );
   },
 };

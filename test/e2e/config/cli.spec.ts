@@ -66,7 +66,8 @@ describe('npm run config', () => {
     expect(got.out).not.toContain('\u001b');
     const merged = await json('get', 'prices', '--zone', 'eu');
     expect(merged).toMatchObject({ key: 'prices', value: { tea: 2, cake: 4 }, format: 'json' });
-    expect(merged.revision).toBe(merged.layers[0].revision);
+    // Not older than what it is made of: to be given to --expect.
+    expect(Number(merged.revision)).toBeGreaterThanOrEqual(Number(merged.layers[0].revision));
     expect(merged.layers).toMatchObject([
       { layer: 'shared', merged: true, document: '{"tea": 3, "cake": 4}' },
       { layer: 'zone:eu', merged: true, author: 'bob' },
@@ -101,6 +102,9 @@ describe('npm run config', () => {
     const gone = await run(['get', 'prices']);
     expect(gone).toMatchObject({ code: 1, out: '' });
     expect(gone.err).toMatch(/was deleted by eve, .* npm run config -- history prices\n$/);
+    await putKey(endpoint, key, '"by hand"');
+    const read = await json('get', 'prices');
+    expect(await run(['set', 'prices', '5', '--expect', read.revision])).toMatchObject({ code: 0 });
     await putKey(endpoint, key, '"by hand"');
     expect((await run(['get', 'prices'])).out).toMatch(/^shared .* - +\(past the library\) +-$/m);
     // It took no lease for any of that.

@@ -51,7 +51,10 @@ export interface ConfigEntry<T = unknown> {
   readonly key: string;
   /** The layers merged for this instance, and validated if there is a schema; undefined if there is no document and `get` was given no default. */
   readonly value: T | undefined;
-  /** The newest mod revision among `layers`; 0 if there is none. Give it to `set` as `expectedRevision`. */
+  /**
+   * etcd's revision when this was read, newer than whatever was written or deleted until then. Given
+   * to `set` as `expectedRevision`, it refuses a layer that was changed, deleted or created since.
+   */
   readonly revision: bigint;
   /** The documents that are there, in merging order. */
   readonly layers: readonly ConfigLayerEntry[];
@@ -64,5 +67,6 @@ export interface ConfigLayerEntry {
   readonly document: string;
   /** What it says; undefined if it cannot be parsed and its layer is not this instance's. */
   readonly value: unknown;
+  /** The revision at which it was written. */
   readonly revision: bigint;
 }

@@ -20,7 +20,7 @@ export interface WriteConfigOptions {
   readonly layer?: ConfigLayer;
   /**
    * The newest revision that the writer knows of, such as `revision` of what `get` gave: the
-   * write is refused if the layer changed after it. `0n`: the layer must not exist. Left out,
+   * write is refused if the layer was changed, deleted or created after it. `0n`: the layer must not exist. Left out,
    * whatever changes while this call is under way is a conflict.
    */
   readonly expectedRevision?: bigint;

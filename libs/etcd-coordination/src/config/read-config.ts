@@ -4,7 +4,7 @@ import { prefixRange } from '../watch/key-range.js';
 import type { ConfigEntry, ConfigLayerEntry } from './config-change.js';
 import { readDeclaration } from './config-declarations.js';
 import { formatReady, parseDocument } from './config-document.js';
-import { newestRevision, placeAtFault } from './config-evaluator.js';
+import { placeAtFault } from './config-evaluator.js';
 import type { ConfigGround } from './config-ground.js';
 import { layerAt, layersFor, type ConfigLayer } from './config-layer.js';
 import { mergeDocuments } from './config-merge.js';
@@ -29,7 +29,7 @@ export async function readConfig<T>(
   await formatReady(format);
   const prefix = configLayersPrefix(namespace, key);
   const { key: from, rangeEnd } = prefixRange(prefix);
-  const { kvs } = await client.range({ key: from, range_end: rangeEnd! });
+  const { kvs, header } = await client.range({ key: from, range_end: rangeEnd! });
 
   const own = layersFor(identity);
   const found = kvs.flatMap((kv) => {
@@ -47,7 +47,7 @@ export async function readConfig<T>(
       : await validateConfig(schema, mergeDocuments(mine.map((entry) => entry.value)), (path) =>
           placeAtFault(key, mine, path),
         );
-  return { key, value: deepFreeze(value), revision: newestRevision(found), layers: found };
+  return { key, value: deepFreeze(value), revision: BigInt(header.revision), layers: found };
 }
 
 function readLayer(

@@ -165,10 +165,10 @@ export class ConfigSnapshot {
       const data = await readBeginning(this.file, MAX_BYTES + 1);
       if (!data) return;
       if (isForeign(data)) throw foreign();
+      this.expectedWriter = peekWriter(data);
       if (data.length > MAX_BYTES) {
         throw new UndecodableSnapshot('too-large', 'is larger than 64 MiB; it is written anew');
       }
-      this.expectedWriter = peekWriter(data);
       const { header, content } = decodeSnapshot(data, this.key);
       const { namespace, service = null } = this.owner;
       if (content.namespace !== namespace || content.service !== service) {
