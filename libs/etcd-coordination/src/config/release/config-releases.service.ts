@@ -65,8 +65,10 @@ const LONGEST_NAME = 400;
 const ATTEMPTS = 10;
 
 /**
- * Staged releases: a document goes to some instances first, to more of them step by step as long
- * as they stay well, and then becomes its layer's. If it does harm, it is taken back by itself.
+ * Staged releases: a document goes to some instances first, to more of them step by step once
+ * they have been well with it for a while, and then becomes its layer's. If it does harm, it is
+ * taken back by itself; where an instance never is well, with it or before, it waits for that, or
+ * for an operator who promotes or aborts it.
  *
  * Each configuration has one release at a time, whose state is in etcd. The instances that follow
  * the configuration report on it, and one that they elect among them controls it; whoever starts
@@ -172,7 +174,11 @@ export class ConfigReleases {
     return this.act(key, 'pause', 'paused', options);
   }
 
-  /** Lets a paused release go on. @throws {ReleaseNotUnderWayError} if there is none */
+  /**
+   * Lets a paused release go on: its step is watched from the beginning.
+   *
+   * @throws {ReleaseNotUnderWayError} if there is none
+   */
   resume(key: string, options: ReleaseActionOptions = {}): Promise<ReleaseView> {
     return this.act(key, 'resume', 'resumed', options);
   }

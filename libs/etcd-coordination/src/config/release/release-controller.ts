@@ -32,16 +32,20 @@ import type { ReleaseEvent } from './release-transitions.js';
 
 /*
  * What a controller does, by what it sees of the release. Whatever comes first in this table
- * happens first; each row but the last is one transaction, and the record says what it was.
+ * happens first; each row where it does not wait is one transaction, and the record says what it was.
+ * `observeMs` begins anew with every transition, a pause and its end included, and whenever one of
+ * the targets says anything but that it is well, or its word was gone.
  *
  *   state            what is seen                                       what happens     then
  *   rolling, paused  the layer or the document was changed by others    roll-back        rolled-back
- *   rolling, paused  a target rejected it, or is well no more           roll-back        rolled-back
+ *   rolling, paused  a target rejected it                               roll-back        rolled-back
+ *   rolling, paused  a target with it was well, and is not any more     roll-back        rolled-back
  *   rolling, paused  a target's report is gone, and not put again       roll-back        rolled-back
  *   rolling          a second has passed, and no target is chosen       widen            rolling, step 1
  *   rolling          every target of the step has left in good order    replace          rolling, same step
  *   rolling          a target has not applied it in time                roll-back        rolled-back
- *   rolling          all have applied it and stayed well for a step     widen            rolling, next step
+ *   rolling          a target with it is unwell, and always was         it waits         rolling
+ *   rolling          all with it have been well for observeMs on end    widen            rolling, next step
  *   rolling          the same, and it was the last step                 promote          promoted
  *   any              anything else                                      it waits
  *

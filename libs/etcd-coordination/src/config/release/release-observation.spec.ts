@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ReleaseObservation, whatItWaitsFor, type ReleaseSight } from './release-observation.js';
 import { readReleasePlan, type ReleasePlanOptions } from './release-plan.js';
 import type { ReleaseRecord } from './release-record.js';
-import type { ReleaseReport } from './release-report.js';
-import { nextRelease, startRelease } from './release-transitions.js';
+import type { ReleaseReport, StandingReport } from './release-report.js';
+import { nextRelease, startRelease, type ReleaseEvent } from './release-transitions.js';
 
 /** A release, the instances of it, and one controller's clock. */
 class Scene {
@@ -11,7 +11,8 @@ class Scene {
   record: ReleaseRecord;
   layerRevision = '7';
   hasCandidate = true;
-  readonly reports = new Map<string, ReleaseReport>();
+  readonly reports = new Map<string, StandingReport>();
+  private revision = 10;
   private observation = new ReleaseObservation(0, { gatherMs: 1000, vanishedMs: 3000 });
 
   constructor(options: ReleasePlanOptions = {}) {
@@ -32,9 +33,10 @@ class Scene {
   report(instanceId: string, changes: Partial<ReleaseReport> = {}): void {
     this.reports.set(instanceId, {
       ...{ instanceId, releaseId: 'r1', state: 'waiting', reason: null, labels: {} },
-      ...{ healthy: true, healthyBefore: true, leaving: false },
+      ...{ healthy: true, healthyBefore: true, hasBeenWell: true, leaving: false },
       ...this.reports.get(instanceId),
       ...changes,
+      modRevision: `${(this.revision += 1)}`,
     });
   }
 
@@ -46,9 +48,13 @@ class Scene {
   happens(): string {
     const { event } = this.look();
     if (!event) return 'nothing';
-    const by = { id: 't', by: 'me', at: new Date(0) };
-    this.record = nextRelease(this.record, event, by)!;
+    this.enter(event);
     return event.type === 'roll-back' ? `roll-back: ${event.what}` : event.type;
+  }
+
+  enter(event: ReleaseEvent): void {
+    const by = { id: `t${(this.revision += 1)}`, by: 'me', at: new Date(0) };
+    this.record = nextRelease(this.record, event, by)!;
   }
 
   /** All targets apply it. */
@@ -126,16 +132,70 @@ describe('a controller', () => {
     );
   });
 
-  it('does not hold against it that a target was unwell before, or that another instance is', () => {
+  const NEVER_WELL = { healthy: false, healthyBefore: false, hasBeenWell: false };
+
+  it('does not hold against it that another instance is unwell', () => {
     const scene = begun();
     scene.apply();
-    scene.report(scene.first, { healthy: false, healthyBefore: false });
     for (const id of ['a', 'b', 'c', 'd']) {
       if (!scene.record.targets.includes(id)) scene.report(id, { healthy: false });
     }
     scene.look();
     scene.now += 60_000;
     expect(scene.happens()).toBe('widen');
+  });
+
+  it('waits visibly for a target that was unwell before, and observes once it is well', () => {
+    const scene = begun();
+    scene.apply();
+    scene.report(scene.first, { ...NEVER_WELL, reason: 'no database' });
+    scene.look();
+    scene.now += 1e6;
+    const waitsFor = `the instance "${scene.first}" to be well (no database)`;
+    expect(scene.look()).toEqual({ event: null, until: null, waitsFor });
+    expect(whatItWaitsFor(scene.sight)).toBe(waitsFor);
+    scene.report(scene.first, { healthy: true, hasBeenWell: true, reason: null });
+    expect(scene.look()).toMatchObject({ event: null, until: scene.now + 60_000 });
+    expect(whatItWaitsFor(scene.sight)).toBe('60000 ms to pass with every instance well');
+    scene.now += 60_000;
+    expect(scene.happens()).toBe('widen');
+  });
+
+  it('takes it back when a target that was unwell before became well with it, and is not any more', () => {
+    const scene = begun();
+    scene.apply();
+    scene.report(scene.first, { ...NEVER_WELL, healthy: true, hasBeenWell: true });
+    expect(scene.happens()).toBe('nothing');
+    scene.report(scene.first, { healthy: false, reason: 'sick of it' });
+    expect(scene.happens()).toBe(
+      `roll-back: the instance "${scene.first}" was well once it had applied it, and is not any more: sick of it`,
+    );
+  });
+
+  it('observes anew after a word that it has not seen itself', () => {
+    const scene = begun();
+    scene.apply();
+    scene.look();
+    scene.now += 59_000;
+    // Unwell and well again between two looks: what is seen is another revision of the same word.
+    scene.report(scene.first);
+    expect(scene.look()).toMatchObject({ event: null, until: scene.now + 60_000 });
+  });
+
+  it('observes anew after a pause, seen or not', () => {
+    const scene = begun();
+    scene.apply();
+    scene.look();
+    scene.now += 50_000;
+    scene.enter({ type: 'pause', what: 'lunch' });
+    scene.enter({ type: 'resume', what: 'fed' });
+    expect(scene.look()).toMatchObject({ event: null, until: scene.now + 60_000 });
+    scene.now += 50_000;
+    scene.enter({ type: 'pause', what: 'tea' });
+    scene.look();
+    scene.now += 50_000;
+    scene.enter({ type: 'resume', what: 'drunk' });
+    expect(scene.look()).toMatchObject({ event: null, until: scene.now + 60_000 });
   });
 
   it('takes it back when a target rejects it', () => {

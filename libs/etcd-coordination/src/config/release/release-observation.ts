@@ -1,6 +1,6 @@
 import { targetsAt } from './release-plan.js';
 import type { ReleaseRecord } from './release-record.js';
-import type { ReleaseReport } from './release-report.js';
+import type { StandingReport } from './release-report.js';
 import { stepsOf, type ReleaseEvent } from './release-transitions.js';
 
 /** How long a controller waits for what, in milliseconds. */
@@ -20,7 +20,7 @@ export const OBSERVATION_TIMINGS: ObservationTimings = { gatherMs: 1000, vanishe
 export interface ReleaseSight {
   readonly record: ReleaseRecord;
   /** By instance, those of this release only. */
-  readonly reports: ReadonlyMap<string, ReleaseReport>;
+  readonly reports: ReadonlyMap<string, StandingReport>;
   /** The mod revision of the layer's document now, as a decimal; `0` if there is none. */
   readonly layerRevision: string;
   /** Whether the release's document is there. */
@@ -42,8 +42,10 @@ export class ReleaseObservation {
   private readonly since: number;
   /** Which step the following are about. */
   private step = '';
-  /** Since when every instance that has the document has been seen to be well with it. */
+  /** Since when every instance that has the document has been saying, without a break, that it is well. */
   private wellSince: number | null = null;
+  /** The mod revision of each one's word: another one means that it said something else between. */
+  private readonly saidAt = new Map<string, string>();
   private readonly missingSince = new Map<string, number>();
   private readonly lateSince = new Map<string, number>();
 
@@ -57,7 +59,7 @@ export class ReleaseObservation {
   /** Looks at the release as it is `now`. */
   look(now: number, sight: ReleaseSight): ReleaseDecision {
     const { record, reports } = sight;
-    this.enter(now, record);
+    this.enter(record);
     const harm = harmOf(sight) ?? this.vanished(now, sight);
     if (harm !== null) return { event: { type: 'roll-back', what: harm } };
     if (record.state === 'paused') return wait(this.nextMissing(), 'an operator to resume it');
@@ -91,7 +93,7 @@ export class ReleaseObservation {
   private watch(
     now: number,
     sight: ReleaseSight,
-    present: readonly ReleaseReport[],
+    present: readonly StandingReport[],
   ): ReleaseDecision {
     const { plan, step } = sight.record;
     const late = this.late(now, present);
@@ -104,6 +106,12 @@ export class ReleaseObservation {
       const what = `the instance "${instanceId}" did not apply it within ${plan.applyTimeoutMs} ms${why}`;
       return { event: { type: 'roll-back', what } };
     }
+    if (this.haveSpoken(present)) this.wellSince = null;
+    const unwell = present.find(({ healthy }) => !healthy);
+    if (unwell) {
+      this.wellSince = null;
+      return wait(null, toBeWell(unwell));
+    }
     this.wellSince ??= now;
     const end = this.wellSince + plan.observeMs;
     if (now < end) return wait(end, `${plan.observeMs} ms to pass with every instance well`);
@@ -113,8 +121,9 @@ export class ReleaseObservation {
     return { event: { type: 'promote', what: 'every step went well' } };
   }
 
-  private enter(now: number, { id, step, targets }: ReleaseRecord): void {
-    const entered = `${id}/${step}/${targets.length}`;
+  /** Each transition, a pause and its end included, begins the observation anew. */
+  private enter({ id, step, targets, history }: ReleaseRecord): void {
+    const entered = `${id}/${step}/${targets.length}/${history.at(-1)?.id}`;
     if (this.step === entered) return;
     this.step = entered;
     this.lateSince.clear();
@@ -138,8 +147,8 @@ export class ReleaseObservation {
   /** Of those that have yet to apply it, the one that has had the longest time for it. */
   private late(
     now: number,
-    present: readonly ReleaseReport[],
-  ): { report: ReleaseReport; since: number } | null {
+    present: readonly StandingReport[],
+  ): { report: StandingReport; since: number } | null {
     const late = present.flatMap((report) => {
       const { instanceId, state } = report;
       if (state !== 'waiting') {
@@ -151,6 +160,15 @@ export class ReleaseObservation {
       return [{ report, since }];
     });
     return late.sort((a, b) => a.since - b.since)[0] ?? null;
+  }
+
+  /** Whether any of them has said something since it was looked at last, seen or not. */
+  private haveSpoken(present: readonly StandingReport[]): boolean {
+    const news = present.filter(({ instanceId, modRevision }) => {
+      return this.saidAt.get(instanceId) !== modRevision;
+    });
+    for (const { instanceId, modRevision } of news) this.saidAt.set(instanceId, modRevision);
+    return news.length > 0;
   }
 
   private nextMissing(): number | null {
@@ -170,15 +188,21 @@ export function whatItWaitsFor({
   if (late) return `the instance "${late.instanceId}" to apply it`;
   const missing = record.targets.find((id) => !reports.has(id));
   if (missing !== undefined) return `the instance "${missing}" to come back`;
+  const unwell = own.find(({ healthy, leaving }) => !healthy && !leaving);
+  if (unwell) return toBeWell(unwell);
   if (own.some(({ leaving }) => !leaving)) {
     return `${record.plan.observeMs} ms to pass with every instance well`;
   }
   return whomItWaitsFor({ record, reports });
 }
 
+function toBeWell({ instanceId, reason }: StandingReport): string {
+  return `the instance "${instanceId}" to be well${reason === null ? '' : ` (${reason})`}`;
+}
+
 /** The reports of the instances that are here to stay, by instance, with their labels. */
 function instancesHere(
-  reports: ReadonlyMap<string, ReleaseReport>,
+  reports: ReadonlyMap<string, StandingReport>,
 ): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const staying = [...reports.values()].filter(({ leaving }) => !leaving);
   return new Map(staying.map(({ instanceId, labels }) => [instanceId, labels]));
@@ -205,8 +229,9 @@ function harmOf(sight: ReleaseSight): string | null {
     if (!report || report.leaving) continue;
     const why = report.reason ?? 'no reason given';
     if (report.state === 'rejected') return `the instance "${id}" rejected it: ${why}`;
-    if (report.state === 'applied' && report.healthyBefore && !report.healthy) {
-      return `the instance "${id}" was well before it applied it, and is not any more: ${why}`;
+    if (report.state === 'applied' && report.hasBeenWell && !report.healthy) {
+      const when = report.healthyBefore ? 'before it applied it' : 'once it had applied it';
+      return `the instance "${id}" was well ${when}, and is not any more: ${why}`;
     }
   }
   return null;

@@ -13,8 +13,8 @@ export interface ReleasePlanOptions {
   /** The instances that carry all of these labels get it first: a step of its own, before `steps`. */
   readonly labels?: Readonly<Record<string, string>>;
   /**
-   * Milliseconds for which every instance that has the document must stay well before the next
-   * step. Make it longer than the session's TTL: an instance that dies is not known to be dead
+   * Milliseconds for which every instance that has the document must say without a break that it
+   * is well before the next step; one that never does holds the release where it is. Make it longer than the session's TTL: an instance that dies is not known to be dead
    * sooner. Default 60000.
    */
   readonly observeMs?: number;

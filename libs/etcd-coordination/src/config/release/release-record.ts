@@ -21,7 +21,7 @@ export interface ReleasePlan {
   readonly steps: readonly number[];
   /** Those that carry all of these get it first, as a step of their own. */
   readonly labels: Readonly<Record<string, string>> | null;
-  /** Milliseconds for which a step is watched before the next one. */
+  /** Milliseconds for which every instance of a step must have been well before the next one. */
   readonly observeMs: number;
   /** Milliseconds that an instance has for applying the document. */
   readonly applyTimeoutMs: number;

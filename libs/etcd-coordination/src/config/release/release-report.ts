@@ -16,11 +16,22 @@ export interface ReleaseReport {
   readonly healthy: boolean;
   /** What it said before it applied the document. */
   readonly healthyBefore: boolean;
+  /** Whether it has been well at all: before it applied the document, or with it since then. */
+  readonly hasBeenWell: boolean;
   /** Why it rejected the document or, if it did not, why it is unhealthy. */
   readonly reason: string | null;
   /** It shuts down in good order. */
   readonly leaving: boolean;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A report as etcd has it. */
+export interface StandingReport extends ReleaseReport {
+  /**
+   * As a decimal. What an instance says is put again only when it changes, or on another lease:
+   * the same revision means that it has been saying so all the time.
+   */
+  readonly modRevision: string;
 }
 
 /** The reason in a report is cut there. */
@@ -40,7 +51,9 @@ export function parseReleaseReport(data: Buffer): ReleaseReport | null {
       typeof instanceId === 'string' &&
       typeof releaseId === 'string' &&
       (state === 'waiting' || state === 'applied' || state === 'rejected') &&
-      [report.healthy, report.healthyBefore, report.leaving].every((v) => typeof v === 'boolean') &&
+      [report.healthy, report.healthyBefore, report.hasBeenWell, report.leaving].every(
+        (v) => typeof v === 'boolean',
+      ) &&
       (reason === null || typeof reason === 'string') &&
       typeof labels === 'object' &&
       labels !== null;

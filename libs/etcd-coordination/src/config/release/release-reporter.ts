@@ -52,6 +52,8 @@ export class ReleaseReporter {
   private cancelPoll: () => void = () => undefined;
   private health: Health | null = null;
   private healthyBefore: boolean | null = null;
+  /** Whether it was ever well with the document. */
+  private wellWithIt = false;
   private state: ReleaseReport['state'] = 'waiting';
   /** What etcd has been told, and on which lease. */
   private told: { readonly report: string; readonly lease: SessionLease } | null = null;
@@ -124,6 +126,8 @@ export class ReleaseReporter {
     // It came up with the document, and is told to have applied it once it is well for the first
     // time: until then nothing can be told from a start that takes its time.
     else if (state === 'applied' && health.healthy) this.healthyBefore ??= true;
+    if (state !== 'applied') this.wellWithIt = false;
+    else if (health.healthy) this.wellWithIt = true;
     const isStarting = state === 'applied' && this.healthyBefore === null;
     this.state = isStarting ? 'waiting' : state;
     this.bell.ring();
@@ -134,11 +138,13 @@ export class ReleaseReporter {
     const { health, healthyBefore, state } = this;
     if (health === null) return null;
     const { instanceId, labels } = this.ground.identity;
+    const isBefore = healthyBefore ?? health.healthy;
     const rejection = state === 'rejected' ? this.config.candidateOutcome()?.reason : undefined;
     return encodeReleaseReport({
       ...{ instanceId, releaseId: this.release.id, state, leaving, labels },
       healthy: health.healthy,
-      healthyBefore: healthyBefore ?? health.healthy,
+      healthyBefore: isBefore,
+      hasBeenWell: isBefore || this.wellWithIt,
       reason: rejection ?? health.reason,
     }).toString();
   }

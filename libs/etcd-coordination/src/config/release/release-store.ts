@@ -18,7 +18,7 @@ import {
   parseReleaseRecord,
   type ReleaseRecord,
 } from './release-record.js';
-import { parseReleaseReport, type ReleaseReport } from './release-report.js';
+import { parseReleaseReport, type StandingReport } from './release-report.js';
 import {
   hasTransition,
   nextRelease,
@@ -45,7 +45,7 @@ export interface StandingRelease {
   /** Of the release's document; `0` if there is none. */
   readonly candidateRevision: string;
   /** By instance, those on this release only. */
-  readonly reports: ReadonlyMap<string, ReleaseReport>;
+  readonly reports: ReadonlyMap<string, StandingReport>;
   /** Of the layer's document, if a layer was asked for; `0` if there is none. */
   readonly layerRevision: string;
 }
@@ -217,8 +217,11 @@ export function standingRecord(
 export function reportsOf(
   releaseId: string,
   found: Iterable<IKeyValue>,
-): ReadonlyMap<string, ReleaseReport> {
-  const reports = [...found].flatMap(({ value }) => parseReleaseReport(value) ?? []);
+): ReadonlyMap<string, StandingReport> {
+  const reports = [...found].flatMap(({ value, mod_revision }) => {
+    const report = parseReleaseReport(value);
+    return report ? [{ ...report, modRevision: mod_revision }] : [];
+  });
   const own = reports.filter((report) => report.releaseId === releaseId);
   return new Map(own.map((report) => [report.instanceId, report]));
 }
