@@ -50,7 +50,7 @@ describe.each(servers)(
 
     async function closes(running: WorkerProcess): Promise<void> {
       running.send({ close: true });
-      expect(await within(running.exit(), { timeoutMs: 25_000, what: 'the process to end' })).toBe(
+      expect(await within(running.exit(), { timeoutMs: 60_000, what: 'the process to end' })).toBe(
         0,
       );
       expect(running.messages.some(({ type }) => type === 'closed')).toBe(true);
@@ -115,7 +115,7 @@ describe.each(servers)(
       // Neither has lost what the next one starts from.
       const third = await service();
       expect(await third.message('loaded')).toMatchObject({ prices: { perItem: 1 } });
-    }, 90_000);
+    }, 150_000);
 
     // What is in the file is nobody's business but the library's: one server will do.
     it.runIf(name === 'the embedded server')(
