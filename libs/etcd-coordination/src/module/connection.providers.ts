@@ -117,6 +117,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           elections: service,
           gate: leaderGate,
           config: configParts(connected, lease, standing, service, kept, resolved),
+          snapshot: kept,
         });
         registry.add(made);
         return made;

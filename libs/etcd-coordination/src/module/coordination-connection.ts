@@ -5,9 +5,11 @@ import type { LeaderGate } from '../election/leader-gate.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { WatchService } from '../watch/watch.service.js';
+import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { ConfigParts } from './config-parts.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { shutdownStep } from './shutdown-step.js';
+import { isUsable, mayPass } from './start-without-etcd.js';
 
 /** Over what a call may take by its own deadline; past it the step is given up. */
 const SLACK_MS = 1000;
@@ -22,6 +24,8 @@ export interface ConnectionParts {
   readonly elections: ElectionService;
   readonly gate: LeaderGate;
   readonly config: ConfigParts;
+  /** What an earlier run has kept, if it was to keep anything. */
+  readonly snapshot: ConfigSnapshot | null;
 }
 
 /** One connection of an application, from its first lease to its end. */
@@ -44,7 +48,7 @@ export class CoordinationConnection {
     return this.leaving !== undefined || this.closing !== undefined;
   }
 
-  /** Whether the application has started while etcd is away, from its snapshot. */
+  /** Whether the application has started from its snapshot while etcd is away, or grants no lease. */
   get hasStartedWithout(): boolean {
     return this.startedWithout;
   }
@@ -56,7 +60,8 @@ export class CoordinationConnection {
 
   /**
    * Takes the lease; rejects if there is none to be had. Without a connection it is taken in the
-   * background, as soon as there is one.
+   * background, as soon as there is one; with a usable snapshot it may also be had later when etcd
+   * goes away after the connection was made, or is full.
    */
   start(): Promise<void> {
     return (this.starting ??= this.takeLease());
@@ -76,19 +81,31 @@ export class CoordinationConnection {
   }
 
   private async takeLease(): Promise<void> {
-    const { client, session } = this.parts;
+    const { client, session, snapshot } = this.parts;
     if (client.isAwaited) {
-      this.startedWithout = true;
       session.startLater();
-      // It is over before there was a lease.
-      void session.ready().then(
-        () => (this.started = true),
-        () => undefined,
-      );
+      this.goOnWithout();
       return;
     }
-    await session.start();
-    this.started = true;
+    await session.start((error) => {
+      // Nobody waits for it any more.
+      if (this.isLeaving || !isUsable(snapshot) || !mayPass(error)) return false;
+      this.logger.warn(
+        `${(error as Error).message} The application starts without a lease on the etcd connection "${this.name}": nothing leads until etcd grants one, which is asked for again and again.`,
+      );
+      return true;
+    });
+    if (session.lease) this.started = true;
+    else this.goOnWithout();
+  }
+
+  private goOnWithout(): void {
+    this.startedWithout = true;
+    // Otherwise it is over before there was a lease.
+    void this.parts.session.ready().then(
+      () => (this.started = true),
+      () => undefined,
+    );
   }
 
   private async handOver(drainTimeoutMs: number): Promise<void> {

@@ -90,11 +90,16 @@ export class ElectionParticipation
     const { client, elections, options } = of.parts;
     const value = options.service?.address;
     const joining = elections.join(election, value === undefined ? {} : { value });
-    // Without a connection there is nothing to wait for.
-    const budgetMs = client.isAwaited ? 0 : options.client.timeouts.registration;
+    // Without a connection, or a lease, there is nothing to wait for.
+    const absent = client.isAwaited
+      ? 'etcd is away'
+      : of.hasStarted
+        ? null
+        : 'etcd has granted no lease yet';
+    const budgetMs = absent === null ? options.client.timeouts.registration : 0;
     if (await settledWithin(joining, budgetMs)) return joining;
 
-    const why = client.isAwaited ? 'etcd is away' : `etcd has not answered within ${budgetMs} ms`;
+    const why = absent ?? `etcd has not answered within ${budgetMs} ms`;
     this.logger.warn(
       `The application starts without standing in the election "${election}" (for ${participants.join(', ')}): ${why}. It joins as soon as etcd answers.`,
     );

@@ -1,8 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
+import {
+  EtcdNoSpaceError,
+  EtcdTimeoutError,
+  EtcdUnavailableError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
 import { EtcdConnectError } from '../client/etcd-connect.error.js';
 import { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
+import { SessionLostError } from '../session/session-lost.error.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 
 /** The snapshot of a connection, not opened yet; null if it is to have none. */
@@ -28,7 +35,7 @@ export async function mayStartWithout(
   error: EtcdConnectError,
 ): Promise<boolean> {
   if (!snapshot || !config.snapshot) return false;
-  if (snapshot.error || snapshot.size === 0) {
+  if (!isUsable(snapshot)) {
     const why =
       snapshot.error?.message ?? `There is nothing in ${JSON.stringify(config.snapshot.file)} yet.`;
     const advice = `A configuration snapshot would have let the application start all the same. ${why}`;
@@ -39,6 +46,25 @@ export async function mayStartWithout(
   );
   return true;
 }
+
+/** Whether a snapshot can stand in for etcd. */
+export function isUsable(snapshot: ConfigSnapshot | null): boolean {
+  return snapshot !== null && !snapshot.error && snapshot.size > 0;
+}
+
+/** Whether what was refused a lease so may be granted one later, without anything being changed here. */
+export function mayPass(error: unknown): boolean {
+  return PASSING.some((type) => error instanceof type);
+}
+
+const PASSING = [
+  EtcdUnavailableError,
+  EtcdTimeoutError,
+  WriteOutcomeUnknownError,
+  EtcdNoSpaceError,
+  // It was granted, and answered so late that it had run out.
+  SessionLostError,
+];
 
 async function describe({ file }: SnapshotOptions): Promise<string> {
   const found = await stat(file).catch(() => null);

@@ -57,13 +57,15 @@ export class EtcdSession {
   }
 
   /**
-   * Takes the first lease. From then on the session looks after itself.
+   * Takes the first lease. From then on the session looks after itself. If there is none to be had
+   * and `mayWait` says of the reason that there may be one later, it goes on asking in the
+   * background, and this resolves without one.
    *
    * @throws an EtcdCoordinationError if etcd grants none, or ClientClosedError if it is
    *   closed meanwhile; the session is closed then
    */
-  start(): Promise<void> {
-    return (this.starting ??= this.begin());
+  start(mayWait: (error: unknown) => boolean = () => false): Promise<void> {
+    return (this.starting ??= this.begin(mayWait));
   }
 
   /** As {@link start}, in the background: for a process that has started while etcd is away. Never fails. */
@@ -107,11 +109,16 @@ export class EtcdSession {
     return (this.closing ??= this.shutDown());
   }
 
-  private async begin(): Promise<void> {
+  private async begin(mayWait: (error: unknown) => boolean): Promise<void> {
     try {
       if (!this.move('started')) throw this.closedError();
       await this.acquire();
     } catch (error) {
+      if (!this.closing && mayWait(error)) {
+        // That this one failed has been told.
+        this.retry(2, retryDelay(1, REGRANT));
+        return;
+      }
       await this.close();
       throw error;
     }
