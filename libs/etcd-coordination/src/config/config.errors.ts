@@ -31,8 +31,9 @@ export interface ConfigIssue {
 }
 
 /**
- * A document that cannot be used: it cannot be parsed, or its schema refuses what it says. Its
- * contents are never shown, for they may be secret: only where they are at fault.
+ * A document that cannot be used: it cannot be parsed, or its schema refuses what it says. What a
+ * parser finds is never quoted, for it may be secret: only where it is at fault. A schema's own
+ * words are shown as they are, and may quote values: let the schemas of secrets say nothing of them.
  */
 export class ConfigInvalidError extends EtcdCoordinationError {
   readonly key: string;
@@ -57,6 +58,16 @@ export class ConfigInvalidError extends EtcdCoordinationError {
     this.key = key;
     this.layer = layer;
     this.revision = revision;
+  }
+
+  /** The message without the schema's own words: for those who may not see what it quotes. */
+  get publicMessage(): string {
+    if (this.issues.length === 0) return this.message;
+    const paths = [...new Set(this.issues.map(({ path }) => showPath(path) || 'the whole'))];
+    const more = paths.length - ISSUES_SHOWN;
+    const shown = [...paths.slice(0, ISSUES_SHOWN), ...(more > 0 ? [`${more} more`] : [])];
+    const fault = `its schema says what is wrong with: ${shown.join(', ')}`;
+    return this.message.replace(this.fault, () => `${fault}; see the log`);
   }
 
   /** The error of a schema that refuses a value. */

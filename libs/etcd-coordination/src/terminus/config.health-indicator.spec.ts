@@ -37,7 +37,9 @@ afterEach(async () => {
 @Injectable()
 class Reader {
   @WatchConfig('prices', {
-    schema: z.object({ perItem: z.number() }),
+    schema: z.object({
+      perItem: z.number({ error: ({ input }) => `no number but ${String(input)}` }),
+    }),
     default: { perItem: 0 },
   })
   readonly prices!: { readonly perItem: number };
@@ -133,6 +135,11 @@ describe('ConfigHealthIndicator', () => {
         },
       },
     });
+    // The log has the schema's words, which quote the value; whoever may ask for the health has not.
+    expect(app.get(ConfigStore).status()[0]?.rejected?.error.message).toContain(
+      'no number but two',
+    );
+    expect(JSON.stringify(await ask(app))).not.toContain('two');
     await app.get(ConfigStore).set('prices', { perItem: 2 });
     await waitFor(() => app.get(Reader).prices.perItem === 2, { what: 'the good one' });
     expect(await ask(app)).toMatchObject({ status: 'ok' });

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
+import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { ConfigStatus } from '../config/config-change.js';
+import { ConfigInvalidError } from '../config/config.errors.js';
 import { ConnectionRegistry } from '../module/connection-registry.js';
 import { degraded } from './degraded.js';
 
@@ -96,10 +98,15 @@ function healthOf(status: ConfigStatus, staleAfterMs: number): ConfigHealth {
         layer: rejected.layer,
         revision: rejected.revision.toString(),
         at: rejected.at.toISOString(),
-        message: rejected.error.message,
+        message: told(rejected.error),
       },
     }),
   };
+}
+
+/** A health check is read by many: a schema's words may quote values, and stay in the log. */
+function told(error: EtcdCoordinationError): string {
+  return error instanceof ConfigInvalidError ? error.publicMessage : error.message;
 }
 
 function whatIsWrong(
@@ -108,9 +115,9 @@ function whatIsWrong(
   staleAfterMs: number,
 ): string | null {
   if (source === null) {
-    return rejected?.error.message ?? `The configuration "${key}" has no value yet.`;
+    return rejected ? told(rejected.error) : `The configuration "${key}" has no value yet.`;
   }
-  if (rejected) return `${rejected.error.message} The last good value stands.`;
+  if (rejected) return `${told(rejected.error)} The last good value stands.`;
   if (source === 'snapshot') {
     return `The configuration "${key}" is that of the snapshot of ${currentAt}; etcd does not answer.`;
   }
