@@ -152,6 +152,7 @@ describe.each(lines)('a watch under a user of etcd %s', (line) => {
   it('is refused where the user may not look, and harms no other', async () => {
     const [orders, stock, both] = [new WatchLog(), new WatchLog(), new WatchLog()];
     hub.watch(prefixRange('orders/'), null, orders);
+    await waitFor(() => orders.stood.length > 0, { what: 'the permitted one to stand' });
     hub.watch(prefixRange('stock/'), null, stock);
     hub.watch(prefixRange('stock/'), null, both);
     await waitFor(() => stock.refusals.length + both.refusals.length === 2, { what: 'refusals' });
@@ -159,11 +160,12 @@ describe.each(lines)('a watch under a user of etcd %s', (line) => {
       code: 'ETCD_PERMISSION_DENIED',
       message: expect.stringMatching(/stock\/.*orders/),
     });
-    await waitFor(() => orders.stood.length > 0, { what: 'the permitted one to stand' });
     await put('orders/1');
     await put('stock/1');
     await waitFor(() => orders.count === 1, { what: 'the permitted one to be told' });
     expect(stock.count + both.count).toBe(0);
+    // Nor was the stream opened anew, which it shares with them.
+    expect(orders.stood).toHaveLength(1);
   });
 
   it.runIf(canExpire)('goes on when the token has expired, and others can be begun', async () => {

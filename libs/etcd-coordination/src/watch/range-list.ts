@@ -6,8 +6,13 @@ import type { KeyRange } from './key-range.js';
 import { KeyReads } from './key-reads.js';
 import { Turnstile } from './turnstile.js';
 
-/** How many keys one answer holds; more are asked for page by page, all at one revision. */
-const PAGE = { keys: 5000, values: 1000 };
+/**
+ * How many keys the first answer holds at most; more are asked for page by page, all at one
+ * revision. Values are of any size: so few come first, and then as many as fill a page.
+ */
+const FIRST_PAGE = { keys: 5000, values: 16 };
+const LARGEST_PAGE = 5000;
+const PAGE_BYTES = 2 * 1024 * 1024;
 
 /** How often a list is begun anew because its revision was compacted away between two pages. */
 const ATTEMPTS = 5;
@@ -20,7 +25,7 @@ export interface ListOptions {
   readonly keysOnly?: boolean;
   /** The state as of this revision; the present one if left out. */
   readonly revision?: bigint;
-  /** How many keys a page holds; for tests. */
+  /** How many keys each page holds; for tests. */
   readonly pageSize?: number;
 }
 
@@ -85,18 +90,21 @@ async function listAnew(
 async function listPages(
   client: EtcdClient,
   { key, rangeEnd }: KeyRange,
-  { keysOnly = false, revision, pageSize = keysOnly ? PAGE.keys : PAGE.values }: ListOptions,
+  { keysOnly = false, revision, pageSize }: ListOptions,
 ): Promise<RangeList> {
-  const common = {
-    ...(rangeEnd && { range_end: rangeEnd, limit: pageSize }),
-    ...(keysOnly && { keys_only: true }),
-  };
+  const common = keysOnly ? { keys_only: true } : {};
+  let limit = pageSize ?? (keysOnly ? FIRST_PAGE.keys : FIRST_PAGE.values);
   let at = revision?.toString();
   let from = key;
   let clusterId: string | null = null;
   const all: IKeyValue[] = [];
   for (;;) {
-    const page = await client.range({ key: from, ...common, ...(at && { revision: at }) });
+    const page = await client.range({
+      key: from,
+      ...(rangeEnd && { range_end: rangeEnd, limit }),
+      ...common,
+      ...(at && { revision: at }),
+    });
     for (const kv of page.kvs) all.push(kv);
     // The header tells the present revision, which is the list's own on the first page of the
     // present state only.
@@ -104,8 +112,16 @@ async function listPages(
     clusterId = page.header.cluster_id ?? null;
     const last = page.kvs.at(-1);
     if (!page.more || !last) break;
+    if (pageSize === undefined && !keysOnly) limit = nextLimit(page.kvs);
     from = Buffer.concat([last.key, Buffer.of(0)]);
   }
   const kvs = all.filter((kv) => isUtf8(kv.key));
   return { revision: BigInt(at), clusterId, kvs, unreadable: all.length - kvs.length };
+}
+
+/** As many keys as will fill a page if they are like those before, sixteen times as many at most. */
+function nextLimit(kvs: readonly IKeyValue[]): number {
+  const bytes = kvs.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  const fitting = Math.floor((PAGE_BYTES * kvs.length) / bytes);
+  return Math.max(1, Math.min(fitting, LARGEST_PAGE, 16 * kvs.length));
 }

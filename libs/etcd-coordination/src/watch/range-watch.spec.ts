@@ -20,7 +20,7 @@ describe('how far a watch has been told', () => {
     });
   }
 
-  const asked = () => watch.createRequest().start_revision;
+  const asked = () => watch.createRequest(true).start_revision;
 
   it('begins after the revision at which it was created, if it was asked for from now on', () => {
     expect(asked()).toBeUndefined();

@@ -48,7 +48,7 @@ export class RangeWatch {
   }
 
   /** What asks etcd for it, from where it was interrupted. */
-  createRequest(): IWatchCreateRequest {
+  createRequest(fragment: boolean): IWatchCreateRequest {
     this.id = null;
     // The parts that an interrupted stream had told of a revision come again, all of them.
     this.fragments = [];
@@ -56,7 +56,7 @@ export class RangeWatch {
       key: this.range.key,
       ...(this.range.rangeEnd && { range_end: this.range.rangeEnd }),
       ...(this.next !== null && { start_revision: this.next.toString() }),
-      fragment: true,
+      fragment,
     };
   }
 

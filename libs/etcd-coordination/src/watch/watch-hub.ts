@@ -5,6 +5,7 @@ import type { Endpoint } from '../client/endpoint.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
   ClientClosedError,
+  EtcdAuthenticationError,
   EtcdPermissionDeniedError,
   EtcdRequestError,
 } from '../client/etcd.errors.js';
@@ -44,6 +45,13 @@ export class WatchHub {
   private failures = 0;
   private openedAt = -Infinity;
   private failedEndpoint: Endpoint | null = null;
+  /**
+   * Whether large answers are to come in parts, which show that the stream is alive. etcd's
+   * work for that grows with the square of the number of events in an answer, so a long history of small
+   * events would never come: a stream that fell silent is followed by one of the other kind.
+   */
+  private fragmenting = true;
+  private warnedOfLogin = false;
   private retryTimer: NodeJS.Timeout | undefined;
   private closed = false;
 
@@ -115,6 +123,7 @@ export class WatchHub {
       this.opening = false;
       if (error instanceof ClientClosedError) return void this.close();
       this.logger.debug(`No watch stream yet, it is tried again: ${String(error)}`);
+      if (error instanceof EtcdAuthenticationError) this.warnOfLogin(error);
       this.reconnectLater();
       return;
     }
@@ -122,11 +131,13 @@ export class WatchHub {
     if (this.closed || this.watches.size === 0) return stream.cancel();
     this.stream = stream;
     this.openedAt = performance.now();
+    this.warnedOfLogin = false;
     this.pulse = new StreamPulse(this.client, stream, () => {
       this.logger.warn(
         `The watch stream of ${stream.endpoint.address.url} fell silent; moving it to another member.`,
       );
       this.failedEndpoint = stream.endpoint;
+      this.fragmenting = !this.fragmenting;
       this.dropStream();
       this.reconnectLater();
     });
@@ -135,7 +146,7 @@ export class WatchHub {
 
   private create(stream: WatchStream, watch: RangeWatch): void {
     this.unanswered.push(watch);
-    stream.write({ create_request: watch.createRequest() });
+    stream.write({ create_request: watch.createRequest(this.fragmenting) });
   }
 
   private receive(response: IWatchResponse): void {
@@ -181,7 +192,7 @@ export class WatchHub {
       // A stream keeps the token that it was opened with, and some versions of etcd call an
       // expired one a lack of permission: only a stream under a new token gives the answer.
       const { auth } = this.client.options;
-      if (auth && watch.refusals <= TOKEN_RENEWALS) return this.reopenWithNewToken();
+      if (auth && watch.refusals <= TOKEN_RENEWALS) return void this.confirmRefusal(watch);
       this.end(watch);
       watch.handlers.refused(new EtcdPermissionDeniedError(describe(watch), auth?.username));
       return;
@@ -193,6 +204,35 @@ export class WatchHub {
       return;
     }
     if (this.stream) this.create(this.stream, watch);
+  }
+
+  /**
+   * Asks by a call, which finds a good token by itself. So one who may not watch a range costs
+   * the others, whose stream it is too, nothing.
+   */
+  private async confirmRefusal(watch: RangeWatch): Promise<void> {
+    const { key, rangeEnd } = watch.range;
+    try {
+      await this.client.range({ key, ...(rangeEnd && { range_end: rangeEnd }), count_only: true });
+    } catch (error) {
+      if (error instanceof EtcdPermissionDeniedError && !watch.cancelled) {
+        if (watch.id !== null) this.cancelOnStream(watch.id);
+        this.end(watch);
+        const username = this.client.options.auth?.username;
+        watch.handlers.refused(new EtcdPermissionDeniedError(describe(watch), username, error));
+      }
+      if (error instanceof EtcdPermissionDeniedError) return;
+    }
+    // It may be watching already, on a stream that was opened since.
+    if (!watch.cancelled && watch.id === null && !this.closed) this.reopenWithNewToken();
+  }
+
+  private warnOfLogin(error: EtcdAuthenticationError): void {
+    if (this.warnedOfLogin) return;
+    this.warnedOfLogin = true;
+    this.logger.warn(
+      `Nothing can be watched until etcd lets this process log in: ${error.message}`,
+    );
   }
 
   private end(watch: RangeWatch): void {
@@ -230,6 +270,8 @@ export class WatchHub {
   private reconnectLater(): void {
     if (this.closed || this.watches.size === 0 || this.retryTimer) return;
     if (performance.now() - this.openedAt > STEADY_MS) this.failures = 0;
+    // That stream is over: it says nothing of the next attempts.
+    this.openedAt = Infinity;
     const delay = this.failures === 0 ? 0 : retryDelay(this.failures, RECONNECT);
     this.failures += 1;
     this.retryTimer = setTimeout(() => {

@@ -13,6 +13,7 @@ export class WatchSubscription implements WatchListener {
   private source: WatchSource;
   private leave: (() => void) | undefined;
   private unsubscribe: (() => void) | undefined;
+  private onStanding: ((revision: bigint) => void) | undefined;
 
   constructor(
     private readonly sources: WatchSources,
@@ -23,7 +24,7 @@ export class WatchSubscription implements WatchListener {
   ) {
     this.previous = options.previous ?? false;
     this.source = own ?? sources.take(name, this.previous);
-    if (options.onStanding) this.tellStanding(options.onStanding);
+    this.onStanding = options.onStanding;
     this.join();
   }
 
@@ -49,18 +50,21 @@ export class WatchSubscription implements WatchListener {
 
   private join(): void {
     const { error } = this.source.view;
-    if (error) this.ended(error);
-    else this.leave = this.source.add(this);
+    if (error) return this.ended(error);
+    this.leave = this.source.add(this);
+    if (this.onStanding) this.followStanding();
   }
 
-  private tellStanding(onStanding: (revision: bigint) => void): void {
+  private followStanding(): void {
     const { view } = this.source;
     const look = () => {
-      if (!view.synced) return;
+      const { onStanding } = this;
+      if (!view.synced || !onStanding) return;
       this.unsubscribe?.();
-      this.unsubscribe = undefined;
+      this.onStanding = this.unsubscribe = undefined;
       guarded(this.name, () => onStanding(view.revision));
     };
+    this.unsubscribe?.();
     this.unsubscribe = view.subscribe(look);
     look();
   }

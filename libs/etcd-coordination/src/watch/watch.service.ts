@@ -28,7 +28,8 @@ export interface WatchServiceOptions {
  * subscribes to a key or a prefix under a prefix that is watched already joins that watch.
  *
  * A watch errors with what etcd refuses it for, such as an EtcdPermissionDeniedError, and
- * completes when the connection is closed. Outages are waited out.
+ * completes when the connection is closed. Outages are waited out, and
+ * so is a login that etcd refuses, which is warned of.
  */
 export class WatchService {
   private readonly ground: WatchGround;

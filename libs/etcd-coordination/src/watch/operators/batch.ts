@@ -5,6 +5,7 @@ import {
   type SchedulerLike,
   type Subscription,
 } from 'rxjs';
+import { InvalidWatchError } from '../watch.errors.js';
 import { operate } from './operate.js';
 
 /** When a batch is told: whichever comes first. At least one of them is to be given. */
@@ -19,17 +20,19 @@ export interface BatchOptions {
  * Gathers events into arrays. The events of one revision are never told apart, so an array
  * may hold more than `count`. What waits is told when the source ends, before its error too.
  *
- * @throws RangeError if neither limit is given, or one is not positive
+ * @throws InvalidWatchError if neither limit is given, or one is not positive
  */
 export function batch<E extends { readonly revision: bigint }>(
   { count, windowMs }: BatchOptions,
   scheduler: SchedulerLike = asyncScheduler,
 ): OperatorFunction<E, E[]> {
   if (count === undefined && windowMs === undefined) {
-    throw new RangeError('batch() needs a count, a windowMs or both.');
+    throw new InvalidWatchError('batch() needs a count, a windowMs or both.');
   }
   if ((count !== undefined && !(count >= 1)) || (windowMs !== undefined && !(windowMs >= 0))) {
-    throw new RangeError('batch() needs a count of at least 1 and a windowMs of at least 0.');
+    throw new InvalidWatchError(
+      'batch() needs a count of at least 1 and a windowMs of at least 0.',
+    );
   }
   return operate<E, E[]>((source, subscriber) => {
     let waiting: E[] = [];

@@ -1,4 +1,5 @@
-import { SlowConsumerError } from '../watch.errors.js';
+import { inspect } from 'node:util';
+import { InvalidWatchError, SlowConsumerError } from '../watch.errors.js';
 
 /** What to do with events that come while as many wait as are to be kept. */
 export interface Bounds {
@@ -14,13 +15,18 @@ export interface Bounds {
 /** Events that wait for a slow consumer, in bounded memory. */
 export class BoundedQueue<E extends { readonly key: string }> {
   private readonly limit: number;
+  private readonly overflow: Bounds['overflow'];
   private events: E[] = [];
   /** In the order of the newest events, while there are too many to keep them all. */
   private newest: Map<string, E> | null = null;
+  /** One walk through `newest` for all: each begun anew would pass over what was taken before. */
+  private walk: Iterator<E> | null = null;
 
-  constructor(private readonly bounds: Bounds) {
-    this.limit = bounds.limit ?? 1000;
-    if (!(this.limit >= 1)) throw new RangeError('The limit of waiting events is at least 1.');
+  /** @throws InvalidWatchError for bounds that make no sense */
+  constructor(bounds: Bounds) {
+    const { limit = 1000, overflow } = readBounds(bounds);
+    this.limit = limit;
+    this.overflow = overflow;
   }
 
   /** @throws SlowConsumerError if it is full and is not to coalesce */
@@ -30,7 +36,7 @@ export class BoundedQueue<E extends { readonly key: string }> {
         this.events.push(event);
         return;
       }
-      if (this.bounds.overflow === 'error') throw new SlowConsumerError(this.limit);
+      if (this.overflow === 'error') throw new SlowConsumerError(this.limit);
       const waiting = this.events;
       this.events = [];
       this.newest = new Map();
@@ -42,19 +48,37 @@ export class BoundedQueue<E extends { readonly key: string }> {
   /** The next event, or undefined if none waits. */
   shift(): E | undefined {
     if (!this.newest) return this.events.shift();
-    const [next] = this.newest.values();
+    // What is put while it walks comes at its end.
+    this.walk ??= this.newest.values();
+    const { value: next } = this.walk.next() as IteratorResult<E, undefined>;
     if (next) this.newest.delete(next.key);
-    if (this.newest.size === 0) this.newest = null;
+    if (this.newest.size === 0) this.newest = this.walk = null;
     return next;
   }
 
   clear(): void {
     this.events = [];
-    this.newest = null;
+    this.newest = this.walk = null;
   }
 
   private replace(newest: Map<string, E>, event: E): void {
     newest.delete(event.key);
     newest.set(event.key, event);
   }
+}
+
+/** @throws InvalidWatchError for bounds that make no sense */
+export function readBounds(bounds: Bounds): Bounds {
+  const { limit, overflow } = (bounds ?? {}) as { limit?: unknown; overflow?: unknown };
+  if (overflow !== 'coalesce' && overflow !== 'error') {
+    throw new InvalidWatchError(
+      `The option overflow of a bounded consumer is ${inspect(overflow)}; give 'coalesce' to keep the newest event of each key, or 'error' to end.`,
+    );
+  }
+  if (limit !== undefined && !(Number.isInteger(limit) && (limit as number) >= 1)) {
+    throw new InvalidWatchError(
+      `The option limit of a bounded consumer is ${inspect(limit)}; give how many events may wait, a whole number from 1 on.`,
+    );
+  }
+  return bounds;
 }

@@ -1,6 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import { operate } from './operate.js';
-import { BoundedQueue, type Bounds } from './bounded-queue.js';
+import { BoundedQueue, readBounds, type Bounds } from './bounded-queue.js';
 
 /**
  * Does asynchronous work for each event, one at a time and in order, and tells what it gives.
@@ -8,11 +8,14 @@ import { BoundedQueue, type Bounds } from './bounded-queue.js';
  *
  * Errors with what the work rejects with, and with a SlowConsumerError if too many wait and
  * `overflow` is `error`; what waits is then dropped. Completes when all that waited is done.
+ *
+ * @throws InvalidWatchError for bounds that make no sense
  */
 export function inTurn<E extends { readonly key: string }, R>(
   work: (event: E) => Promise<R> | R,
   bounds: Bounds,
 ): OperatorFunction<E, R> {
+  readBounds(bounds);
   return operate<E, R>((source, subscriber) => {
     const queue = new BoundedQueue<E>(bounds);
     let working = false;

@@ -1,10 +1,12 @@
 import { Observable, type Subscription } from 'rxjs';
-import { BoundedQueue, type Bounds } from './bounded-queue.js';
+import { BoundedQueue, readBounds, type Bounds } from './bounded-queue.js';
 
 /**
  * Events for a `for await` loop, in bounded memory. The watch begins with the loop and ends
  * with it, however the loop is left. What waits is still told before an error of the source,
  * or the SlowConsumerError of too many that wait, is thrown in the loop.
+ *
+ * @throws InvalidWatchError for bounds that make no sense
  *
  * @example
  * for await (const event of iterate(watch.prefix('orders/'), { overflow: 'coalesce' })) { … }
@@ -13,6 +15,7 @@ export function iterate<E extends { readonly key: string }>(
   source: Observable<E>,
   bounds: Bounds,
 ): AsyncIterable<E> {
+  readBounds(bounds);
   return { [Symbol.asyncIterator]: () => new EventIterator(source, bounds) };
 }
 

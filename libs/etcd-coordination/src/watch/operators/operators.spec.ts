@@ -3,7 +3,9 @@ import { EMPTY, Observable, Subject, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WatchStream } from '../watch-stream.js';
+import { InvalidWatchError } from '../watch.errors.js';
 import { batch } from './batch.js';
+import type { Bounds } from './bounded-queue.js';
 import { coalesce } from './coalesce.js';
 import { inTurn } from './in-turn.js';
 import { iterate } from './iterate.js';
@@ -86,7 +88,20 @@ describe('batch', () => {
   });
 
   it.each([{}, { count: 0 }, { windowMs: -1 }, { count: Number.NaN }])('refuses %o', (options) => {
-    expect(() => batch(options)).toThrow(RangeError);
+    expect(() => batch(options)).toThrow(InvalidWatchError);
+  });
+
+  it.each([{}, undefined, { overflow: 'eror' }, { overflow: 'error', limit: 0 }])(
+    'and its like refuse to wait in bounds of %o',
+    (bounds) => {
+      const given = bounds as unknown as Bounds;
+      expect(() => inTurn(() => undefined, given)).toThrow(InvalidWatchError);
+      expect(() => iterate(new Subject<Told>(), given)).toThrow(InvalidWatchError);
+    },
+  );
+
+  it.each([Number.NaN, -5, undefined])('and its like refuse a window of %o', (windowMs) => {
+    expect(() => coalesce(windowMs as number)).toThrow(InvalidWatchError);
   });
 });
 
