@@ -98,6 +98,7 @@ export {
   InvalidHealthCheckError,
   InvalidReleasePlanError,
   ReleaseBusyError,
+  ReleaseDocumentError,
   ReleaseNotUnderWayError,
   ReleaseUnderWayError,
 } from './config/release/release.errors.js';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
@@ -243,7 +244,7 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
     await putKey(
       server.endpoint,
       releaseKey(key),
-      encodeReleaseRecord(release('r1', ['orders-1'])).toString(),
+      encodeReleaseRecord(release('r1', ['orders-1'], '{"a": 2}')).toString(),
     );
     await waitFor(() => watched.value.a === 2, { what: 'the canary' });
     const [followed] = first.followed;
@@ -267,21 +268,21 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
     const { store, followed, rejections } = await startHere();
     const watched = await store.watch(key, { schema: prices });
     const changes = changesOf(watched);
-    const record = (targets: string[]) =>
+    const record = (targets: string[], document: string) =>
       putKey(
         server.endpoint,
         releaseKey(key),
-        encodeReleaseRecord(release('r1', targets)).toString(),
+        encodeReleaseRecord(release('r1', targets, document)).toString(),
       );
     const outcomes: unknown[] = [];
     const config = followed[0]!;
     config.onCandidateOutcome(() => outcomes.push(config.candidateOutcome()?.state ?? null));
     await putKey(server.endpoint, candidateKey(key), '{"bolt": "x"}');
-    await record([]);
+    await record([], '{"bolt": "x"}');
     await waitFor(() => watched.status().release, { what: 'the release' });
     expect(watched.status().release).toEqual({ id: 'r1', isCanary: false });
     expect(outcomes).toEqual([]);
-    await record(['orders-1']);
+    await record(['orders-1'], '{"bolt": "x"}');
     await waitFor(() => outcomes.length === 1, { what: 'its document to be tried' });
     expect(config.candidateOutcome()).toMatchObject({ releaseId: 'r1', state: 'rejected' });
     expect(config.candidateOutcome()?.reason).toContain('at bolt: Invalid input');
@@ -293,10 +294,15 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
     await waitFor(() => watched.value.bolt === 2, { what: 'the push' });
     expect(config.candidateOutcome()?.state).toBe('rejected');
     await putKey(server.endpoint, candidateKey(key), '{"bolt": 3}');
+    await waitFor(() => config.candidateOutcome()?.reason?.includes('overwritten by others'), {
+      what: 'what is not of the release to be refused',
+    });
+    expect(watched.value.bolt).toBe(2);
+    await record(['orders-1'], '{"bolt": 3}');
     await waitFor(() => watched.value.bolt === 3, { what: 'the better one' });
     await deleteKey(server.endpoint, candidateKey(key));
     await waitFor(() => watched.value.bolt === 2, { what: 'the layers' });
-    await record([]);
+    await record([], '{"bolt": 3}');
     await waitFor(() => outcomes.at(-1) === null, { what: 'the release to be over' });
     expect(watched.status()).toMatchObject({ rejected: null });
     expect(changes.map(({ value }) => value.bolt)).toEqual([2, 3, 2]);
@@ -304,8 +310,9 @@ describe.each(servers)('a start while $name is away', ({ start }) => {
 });
 
 /** A release under way, to these instances. */
-function release(id: string, targets: readonly string[]): ReleaseRecord {
+function release(id: string, targets: readonly string[], document: string): ReleaseRecord {
   return {
+    sha256: createHash('sha256').update(document).digest('hex'),
     ...{ id, state: 'rolling', layer: 'shared', format: 'json', step: 1, targets, base: '0' },
     plan: { steps: [100], labels: null, observeMs: 1000, applyTimeoutMs: 1000 },
     ...{ author: 'a', reason: null, ended: null, mark: 'm', history: [] },

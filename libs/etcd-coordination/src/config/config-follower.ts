@@ -178,7 +178,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
   private tryCandidate(
     ticket: number,
     state: LiveState,
-    { releaseId, layer, documents }: LiveCandidate,
+    { releaseId, layer, documents, fault }: LiveCandidate,
   ): void {
     const refuse = (error: EtcdCoordinationError) => {
       const outcome: CandidateOutcome = { releaseId, state: 'rejected', reason: error.message };
@@ -186,8 +186,8 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     };
     if (!documents) {
       const place = { key: this.key, layer, revision: null };
-      const fault = `the release ${releaseId} is under way, and its document is not there`;
-      return refuse(new ConfigInvalidError(place, fault));
+      const what = `the release ${releaseId} is under way, and ${fault}`;
+      return refuse(new ConfigInvalidError(place, what));
     }
     this.evaluate(documents, (result) => {
       if ('error' in result) return refuse(result.error);

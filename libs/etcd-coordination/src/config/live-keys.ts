@@ -6,8 +6,9 @@ import { layerPath, layersFor, type ConfigLayer } from './config-layer.js';
 import {
   candidateFor,
   concerns,
+  digestOf,
   isUnderWay,
-  parseReleaseRecord,
+  readReleaseRecord,
   type ReleaseRecord,
 } from './release/release-record.js';
 
@@ -25,8 +26,10 @@ export interface LiveState {
 export interface LiveCandidate {
   readonly releaseId: string;
   readonly layer: ConfigLayer;
-  /** Null if the release's document is not there. */
+  /** Null if the release's document is not there, or what is there is not the release's. */
   readonly documents: readonly RawDocument[] | null;
+  /** Why there are no documents, in words that follow "the release is under way, and". */
+  readonly fault: string | null;
 }
 
 /** Reads what a view of a configuration's live prefix holds. */
@@ -34,7 +37,7 @@ export class LiveKeys {
   private readonly layers: readonly { layer: ConfigLayer; key: string }[];
   private readonly releaseKey: string;
   private readonly candidateKey: string;
-  /** What a record is warned of, it is warned of once. */
+  /** A record is parsed once. */
   private lastRecord: { entry: IKeyValue; record: ReleaseRecord | null } | null = null;
 
   constructor(
@@ -62,10 +65,24 @@ export class LiveKeys {
         ? { id: record.id, isCanary: mine !== null }
         : null;
     if (!mine) return { documents, release, candidate: null };
-    const { releaseId, layer } = mine;
+    const { releaseId, layer, sha256 } = mine;
     const entry = entries.get(this.candidateKey);
-    const replaced = entry ? this.replace(documents, asDocument(layer, entry)) : null;
-    return { documents, release, candidate: { releaseId, layer, documents: replaced } };
+    const refused = (fault: string): LiveState => {
+      return { documents, release, candidate: { releaseId, layer, documents: null, fault } };
+    };
+    if (!entry) return refused('its document is not there');
+    if (digestOf(entry.value) !== sha256) {
+      const { mod_revision } = entry;
+      return refused(
+        `its document was overwritten by others at revision ${mod_revision}: it is not the one that was released`,
+      );
+    }
+    const replaced = this.replace(documents, asDocument(layer, entry));
+    return {
+      documents,
+      release,
+      candidate: { releaseId, layer, documents: replaced, fault: null },
+    };
   }
 
   private replace(documents: readonly RawDocument[], by: RawDocument): readonly RawDocument[] {
@@ -79,7 +96,7 @@ export class LiveKeys {
   private record(entry: IKeyValue | undefined): ReleaseRecord | null {
     if (!entry) return null;
     if (this.lastRecord?.entry !== entry) {
-      this.lastRecord = { entry, record: parseReleaseRecord(entry.value) };
+      this.lastRecord = { entry, record: readReleaseRecord(entry) };
     }
     return this.lastRecord.record;
   }
@@ -92,6 +109,7 @@ export function sameState(a: LiveState, b: LiveState): boolean {
     a.release?.id === b.release?.id &&
     a.release?.isCanary === b.release?.isCanary &&
     a.candidate?.releaseId === b.candidate?.releaseId &&
+    a.candidate?.fault === b.candidate?.fault &&
     sameVersions(a.candidate?.documents ?? [], b.candidate?.documents ?? [])
   );
 }

@@ -20,7 +20,7 @@ import { ReleaseFollower } from './release-follower.js';
 import type { ReleaseLeadership } from './release-leadership.js';
 import type { ObservationTimings } from './release-observation.js';
 import { readReleasePlan, type ReleasePlanOptions } from './release-plan.js';
-import { isUnderWay } from './release-record.js';
+import { digestOf, isUnderWay } from './release-record.js';
 import { ReleaseReporter } from './release-reporter.js';
 import {
   ReleaseStore,
@@ -111,7 +111,8 @@ export class ConfigReleases {
     if (isUnderWay(seen.record)) throw new ReleaseUnderWayError(key, seen.record);
     const { document, format, state } = await this.ground.publisher.prepare(key, value, options);
     const base = state.standing?.mod_revision ?? '0';
-    const start = { id: randomUUID(), layer, format, plan, base, author, reason };
+    const sha256 = digestOf(document);
+    const start = { id: randomUUID(), layer, format, sha256, plan, base, author, reason };
     const record = await this.store.start(key, seen, start, document).catch((error: unknown) => {
       if (!(error instanceof RequestTooLargeError)) throw error;
       const { length } = document;
@@ -189,6 +190,7 @@ export class ConfigReleases {
    *
    * @throws {ReleaseNotUnderWayError} if there is none
    * @throws {ConfigConflictError} if the layer was changed since it was started
+   * @throws {ReleaseDocumentError} if its document was deleted or overwritten by others
    */
   promote(key: string, options: ReleaseActionOptions = {}): Promise<ReleaseView> {
     return this.act(key, 'promote', 'promoted', options);

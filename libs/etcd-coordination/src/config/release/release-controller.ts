@@ -20,7 +20,7 @@ import {
   type ObservationTimings,
   type ReleaseSight,
 } from './release-observation.js';
-import { isUnderWay } from './release-record.js';
+import { digestOf, isUnderWay } from './release-record.js';
 import {
   reportsOf,
   standingRecord,
@@ -123,7 +123,7 @@ export class ReleaseController {
       const seen = this.see(reports);
       if (!seen) return;
       observation ??= new ReleaseObservation(this.clock.now(), this.ground.timings);
-      const decision = observation.look(this.clock.now(), sightOf(seen));
+      const decision = observation.look(this.clock.now(), this.sightOf(seen));
       if (!decision.event) {
         await this.bell.next(decision.until);
         continue;
@@ -150,8 +150,10 @@ export class ReleaseController {
   private async act(seen: FoundRelease, observation: ReleaseObservation): Promise<boolean> {
     const now = await this.ground.store.read(this.config.key, seen.record.layer);
     if (now.modRevision !== seen.modRevision) return false;
+    // Another document is to be seen first: only its revision was read.
+    if (now.candidateRevision !== seen.candidateRevision) return false;
     const current: FoundRelease = { ...now, record: seen.record };
-    const decision = observation.look(this.clock.now(), sightOf(current));
+    const decision = observation.look(this.clock.now(), this.sightOf(current));
     if (!decision.event) return false;
     return this.apply(current, decision.event);
   }
@@ -189,18 +191,19 @@ export class ReleaseController {
     };
   }
 
+  /** The document is judged as the view has it. */
+  private sightOf({ record, reports, layerRevision }: FoundRelease): ReleaseSight {
+    const { namespace } = this.ground;
+    const { key, live } = this.config;
+    const candidate = live.entries.get(configCandidateKey(namespace, key));
+    const isOwn = candidate && digestOf(candidate.value) === record.sha256;
+    const document = isOwn ? 'own' : candidate ? 'other' : 'missing';
+    return { record, reports, layerRevision, document };
+  }
+
   private log(event: ReleaseEvent): void {
     const sentence = `The release of "${this.config.key}": ${event.type}, ${event.what}.`;
     if (event.type === 'roll-back') this.logger.warn(sentence);
     else this.logger.log(sentence);
   }
-}
-
-function sightOf({
-  record,
-  reports,
-  layerRevision,
-  candidateRevision,
-}: FoundRelease): ReleaseSight {
-  return { record, reports, layerRevision, hasCandidate: candidateRevision !== '0' };
 }

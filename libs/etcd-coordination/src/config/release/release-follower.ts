@@ -3,7 +3,7 @@ import type { IKeyValue } from 'etcd3';
 import type { ConfigIdentity } from '../config-identity.js';
 import type { FollowedConfig } from './followed-config.js';
 import type { ReleaseCandidacy } from './release-leadership.js';
-import { concerns, isUnderWay, parseReleaseRecord, type ReleaseRecord } from './release-record.js';
+import { concerns, isUnderWay, readReleaseRecord, type ReleaseRecord } from './release-record.js';
 import type { ReleaseReporter, ReportedRelease } from './release-reporter.js';
 
 /** What a follower starts when a release is under way. */
@@ -86,11 +86,10 @@ export class ReleaseFollower {
     this.giving = candidacy.stop();
   }
 
-  /** Parsed once for each time that it changes: one that cannot be read is warned of once. */
+  /** Parsed once for each time that it changes. */
   private read(found: IKeyValue | undefined): ReleaseRecord | null {
     const at = found?.mod_revision ?? '0';
-    if (this.seen?.at !== at)
-      this.seen = { at, record: found ? parseReleaseRecord(found.value) : null };
+    if (this.seen?.at !== at) this.seen = { at, record: found ? readReleaseRecord(found) : null };
     return this.seen.record;
   }
 }

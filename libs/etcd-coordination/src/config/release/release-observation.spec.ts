@@ -10,7 +10,7 @@ class Scene {
   now = 0;
   record: ReleaseRecord;
   layerRevision = '7';
-  hasCandidate = true;
+  document: ReleaseSight['document'] = 'own';
   readonly reports = new Map<string, StandingReport>();
   private revision = 10;
   private observation = new ReleaseObservation(0, { gatherMs: 1000, vanishedMs: 3000 });
@@ -20,14 +20,14 @@ class Scene {
       ...{ steps: [50, 100], observeMs: 60_000, applyTimeoutMs: 30_000 },
       ...options,
     });
-    const start = { id: 'r1', layer: 'shared', format: 'json', base: '7' } as const;
+    const start = { id: 'r1', layer: 'shared', format: 'json', base: '7', sha256: '' } as const;
     const by = { id: 't', by: 'ann', at: new Date(0) };
     this.record = startRelease({ ...start, author: 'ann', reason: null, plan }, by);
   }
 
   get sight(): ReleaseSight {
-    const { record, reports, layerRevision, hasCandidate } = this;
-    return { record, reports, layerRevision, hasCandidate };
+    const { record, reports, layerRevision, document } = this;
+    return { record, reports, layerRevision, document };
   }
 
   report(instanceId: string, changes: Partial<ReleaseReport> = {}): void {
@@ -273,13 +273,18 @@ describe('a controller', () => {
     expect(scene.happens()).toBe('widen');
   });
 
-  it('takes it back when the layer was changed, or the document deleted, by others', () => {
+  it('takes it back when the layer was changed, or the document deleted or overwritten, by others', () => {
     const changed = begun();
     changed.layerRevision = '9';
     expect(changed.happens()).toContain('roll-back: the layer "shared" was changed');
     const deleted = begun();
-    deleted.hasCandidate = false;
+    deleted.document = 'missing';
     expect(deleted.happens()).toBe('roll-back: its document was deleted');
+    const overwritten = begun();
+    overwritten.document = 'other';
+    // Its canaries have seen it too, and say so: the cause is told all the same.
+    overwritten.report(overwritten.first, { state: 'rejected', reason: 'not mine' });
+    expect(overwritten.happens()).toBe('roll-back: its document was overwritten by others');
   });
 
   it('does not widen a paused one, but takes it back', () => {

@@ -23,8 +23,8 @@ export interface ReleaseSight {
   readonly reports: ReadonlyMap<string, StandingReport>;
   /** The mod revision of the layer's document now, as a decimal; `0` if there is none. */
   readonly layerRevision: string;
-  /** Whether the release's document is there. */
-  readonly hasCandidate: boolean;
+  /** What stands in the key of the release's document: that, or what others have put there, or nothing. */
+  readonly document: 'own' | 'other' | 'missing';
 }
 
 /** What is to happen next. */
@@ -219,11 +219,12 @@ function whomItWaitsFor({ record, reports }: Pick<ReleaseSight, 'record' | 'repo
 
 /** What makes a release be taken back at once. */
 function harmOf(sight: ReleaseSight): string | null {
-  const { record, reports, layerRevision, hasCandidate } = sight;
+  const { record, reports, layerRevision, document } = sight;
   if (layerRevision !== record.base) {
     return `the layer "${record.layer}" was changed while it was under way (it was made from revision ${record.base}, and ${layerRevision} stands)`;
   }
-  if (!hasCandidate) return 'its document was deleted';
+  if (document === 'missing') return 'its document was deleted';
+  if (document === 'other') return 'its document was overwritten by others';
   for (const id of record.targets) {
     const report = reports.get(id);
     if (!report || report.leaving) continue;

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import type { IKeyValue } from 'etcd3';
 import type { ConfigIdentity } from '../config-identity.js';
 import { layerPath, layersFor, type ConfigLayer } from '../config-layer.js';
 import type { ConfigFormat } from '../config-options.js';
@@ -49,6 +51,8 @@ export interface ReleaseRecord {
   readonly state: ReleaseState;
   readonly layer: ConfigLayer;
   readonly format: ConfigFormat;
+  /** Of its document, in hexadecimal: whatever else stands in the document's key is not released. */
+  readonly sha256: string;
   readonly plan: ReleasePlan;
   /** How many steps were begun: 0 while no instance has got it. */
   readonly step: number;
@@ -69,12 +73,18 @@ export interface ReleaseCandidate {
   readonly releaseId: string;
   readonly layer: ConfigLayer;
   readonly format: ConfigFormat;
+  /** Of the only document that is to be applied. */
+  readonly sha256: string;
 }
 
 const STATES: readonly unknown[] = ['rolling', 'paused', 'promoted', 'rolled-back', 'aborted'];
 const FORMATS: readonly unknown[] = ['json', 'yaml', 'text'];
 
 const logger = new Logger('ConfigReleases');
+/** Views hand out the same bytes again and again, and those can be more than a megabyte. */
+const digests = new WeakMap<Buffer, string>();
+/** The mod revision of the last unreadable record that was warned of, by its key. */
+const warnedOf = new Map<string, string>();
 
 /** Whether a release still goes on. */
 export function isUnderWay(
@@ -98,7 +108,18 @@ export function candidateFor(
 ): ReleaseCandidate | null {
   if (!isUnderWay(record) || !concerns(record, identity)) return null;
   if (!record.targets.includes(identity.instanceId)) return null;
-  return { releaseId: record.id, layer: record.layer, format: record.format };
+  const { id: releaseId, layer, format, sha256 } = record;
+  return { releaseId, layer, format, sha256 };
+}
+
+/** The SHA-256 of a release's document, in hexadecimal. */
+export function digestOf(document: Buffer): string {
+  let digest = digests.get(document);
+  if (digest === undefined) {
+    digest = createHash('sha256').update(document).digest('hex');
+    digests.set(document, digest);
+  }
+  return digest;
 }
 
 /** How a record is written. */
@@ -108,16 +129,20 @@ export function encodeReleaseRecord(record: ReleaseRecord): Buffer {
 
 /**
  * Reads a record. What is none, because somebody has put it by hand or a later version writes
- * others, is warned of and passed over: null.
+ * others, is passed over: null. It is warned of once for each time that it is put, however many
+ * parts of the process read it.
  */
-export function parseReleaseRecord(data: Buffer): ReleaseRecord | null {
-  const text = data.toString();
+export function readReleaseRecord({ key, value, mod_revision }: IKeyValue): ReleaseRecord | null {
+  const text = value.toString();
   try {
     const record: unknown = JSON.parse(text);
     if (isRecord(record)) return record;
   } catch {
     // Said below.
   }
+  const path = key.toString();
+  if (warnedOf.get(path) === mod_revision) return null;
+  warnedOf.set(path, mod_revision);
   const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
   logger.warn(
     `A release's record cannot be read, and counts as none; start the release anew or delete the key: ${shown}`,
@@ -133,6 +158,8 @@ function isRecord(value: unknown): value is ReleaseRecord {
     STATES.includes(record.state) &&
     isLayer(record.layer) &&
     FORMATS.includes(record.format) &&
+    isText(record.sha256) &&
+    /^[\da-f]{64}$/.test(record.sha256) &&
     isPlan(record.plan) &&
     isCount(record.step) &&
     Array.isArray(record.targets) &&

@@ -13,9 +13,10 @@ import { LayerHistory } from '../config-history.js';
 import { layerPath, type ConfigLayer } from '../config-layer.js';
 import { guardedWrite } from '../guarded-write.js';
 import {
+  digestOf,
   encodeReleaseRecord,
   isUnderWay,
-  parseReleaseRecord,
+  readReleaseRecord,
   type ReleaseRecord,
 } from './release-record.js';
 import { parseReleaseReport, type StandingReport } from './release-report.js';
@@ -27,6 +28,7 @@ import {
   type ReleaseStart,
   type TransitionStamp,
 } from './release-transitions.js';
+import { ReleaseDocumentError } from './release.errors.js';
 
 /** Where releases are kept. */
 export interface ReleasePlace {
@@ -115,6 +117,7 @@ export class ReleaseStore {
    * if anything has changed since it was read, the fence's term included.
    *
    * @throws {ConfigConflictError} if the layer changed before a promotion
+   * @throws {ReleaseDocumentError} if what would be promoted is not the release's document
    */
   async change(
     key: string,
@@ -139,16 +142,24 @@ export class ReleaseStore {
     });
   }
 
-  /** What makes a release's document its layer's. Archives what stands there, which does no harm if nothing follows. */
+  /**
+   * What makes a release's document its layer's: that very one, for it compares the revision of
+   * what was seen to have the record's digest. Archives what stands there, which does no harm if
+   * nothing follows.
+   */
   private async promotion(
     key: string,
     { record, candidateRevision }: FoundRelease,
   ): Promise<TransactionPart | null> {
     const { client } = this.place;
     const candidate = this.key(configCandidateKey, key);
+    if (candidateRevision === '0') throw new ReleaseDocumentError(key, record.id, 'was deleted');
     const [found] = (await client.range({ key: candidate })).kvs;
     if (!found || found.mod_revision !== candidateRevision) return null;
-    const { layer, author, reason, format, id, base } = record;
+    const { layer, author, reason, format, id, base, sha256 } = record;
+    if (digestOf(found.value) !== sha256) {
+      throw new ReleaseDocumentError(key, id, `was overwritten at revision ${candidateRevision}`);
+    }
     const history = new LayerHistory({ ...this.place, key, layer });
     const state = await history.read();
     if ((state.standing?.mod_revision ?? '0') !== base) throw history.conflict(state, BigInt(base));
@@ -210,7 +221,7 @@ export function standingRecord(
   found: IKeyValue | undefined,
 ): Pick<StandingRelease, 'record' | 'modRevision'> {
   if (!found) return { record: null, modRevision: '0' };
-  return { record: parseReleaseRecord(found.value), modRevision: found.mod_revision };
+  return { record: readReleaseRecord(found), modRevision: found.mod_revision };
 }
 
 /** The reports among what stands under their prefix that are on this release, by instance. */

@@ -15,6 +15,7 @@ function record(changes: Partial<ReleaseRecord> = {}): ReleaseRecord {
   const start = {
     ...({ id: 'r1', layer: 'shared', format: 'json', base: '7', author: 'ann' } as const),
     reason: 'cheaper',
+    sha256: '0'.repeat(64),
     plan: { steps: [50, 100], labels: null, observeMs: 0, applyTimeoutMs: 1 },
   };
   return { ...startRelease(start, stamp('t0')), ...changes };

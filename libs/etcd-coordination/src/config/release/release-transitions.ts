@@ -29,7 +29,7 @@ export interface TransitionStamp {
 /** How a release begins. */
 export type ReleaseStart = Pick<
   ReleaseRecord,
-  'id' | 'layer' | 'format' | 'plan' | 'base' | 'author' | 'reason'
+  'id' | 'layer' | 'format' | 'sha256' | 'plan' | 'base' | 'author' | 'reason'
 >;
 
 /** How many transitions a record keeps. */

@@ -49,6 +49,21 @@ export class ReleaseNotUnderWayError extends EtcdCoordinationError {
   }
 }
 
+/** What stands as a release's document is not what it was started with. Nothing was written. */
+export class ReleaseDocumentError extends EtcdCoordinationError {
+  constructor(
+    readonly key: string,
+    readonly releaseId: string,
+    /** In words that follow "the document …". */
+    fault: string,
+  ) {
+    super(
+      'RELEASE_DOCUMENT_CHANGED',
+      `The document of the release ${releaseId} of the configuration "${key}" ${fault} by others, so there is nothing of its author's to promote; abort it and start it anew.`,
+    );
+  }
+}
+
 /** Others changed the release again and again while it was to be changed. */
 export class ReleaseBusyError extends EtcdCoordinationError {
   constructor(
