@@ -139,6 +139,14 @@ describe('a YAML document', () => {
     expect(parse('{"json": ["too"]}', 'yaml')).toEqual({ json: ['too'] });
   });
 
+  it('of more than 256 KiB is refused unread: every process would be held up by it', () => {
+    const long = (bytes: number) => `a: ${'x'.repeat(bytes - 3)}`;
+    expect(parse(long(256 * 1024), 'yaml')).toHaveProperty('a');
+    const { message } = refusal(long(256 * 1024 + 1), 'yaml');
+    expect(message).toMatch(/is YAML of 262145 bytes, .* more than 262144 .*; write it as JSON/);
+    expect(parse(JSON.stringify('x'.repeat(1024 * 1024)))).toHaveLength(1024 * 1024);
+  });
+
   it.each([
     [`a: "${SECRET}\nb: 1`, 'lacks a character'],
     [`a: 1\n  ${SECRET}: 2\n`, 'line '],
@@ -171,10 +179,10 @@ describe('a YAML document', () => {
     ['braces', '{a: '.repeat(10_000) + '}'.repeat(10_000)],
     ['dashes', '- '.repeat(10_000) + 'x'],
     ['question marks', '? '.repeat(10_000) + 'x'],
-    ['brackets without an end', '['.repeat(700_000)],
-    ['dashes for 1.4 MB', '- '.repeat(700_000)],
-    ['indents', Array.from({ length: 1_000 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')],
-  ])('of 10,000 levels is refused: %s', (_, text) => {
+    ['brackets without an end', '['.repeat(260_000)],
+    ['dashes for 256 KiB', '- '.repeat(131_072)],
+    ['indents', Array.from({ length: 700 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')],
+  ])('of hundreds of levels and more is refused: %s', (_, text) => {
     expect(refusal(text, 'yaml').message).toContain('is nested deeper than 100 levels (line ');
   });
 

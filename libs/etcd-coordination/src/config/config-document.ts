@@ -8,6 +8,12 @@ import { YamlFault, YamlFormat } from './yaml-document.js';
 
 const yaml = new YamlFormat();
 
+/**
+ * The longest YAML document, in bytes. The parser takes some 3 ms of the event loop for each KiB,
+ * in every process that follows it and at the same moment: with more, leases would be lost.
+ */
+export const MAX_YAML_BYTES = 256 * 1024;
+
 /** What a format needs before {@link parseDocument} can read it; null if nothing (any more). */
 export function formatReady(format: ConfigFormat): Promise<void> | null {
   return format === 'yaml' ? yaml.ready() : null;
@@ -19,6 +25,12 @@ export function formatReady(format: ConfigFormat): Promise<void> | null {
  * @throws {ConfigInvalidError} naming the place in the document, never what stands there
  */
 export function parseDocument(document: Buffer, format: ConfigFormat, place: ConfigPlace): unknown {
+  if (format === 'yaml' && document.length > MAX_YAML_BYTES) {
+    throw new ConfigInvalidError(
+      place,
+      `it is YAML of ${document.length} bytes, and reading more than ${MAX_YAML_BYTES} would hold up every process that follows it for too long; write it as JSON, which may have up to 1.5 MiB, or part it among several configurations`,
+    );
+  }
   const text = decode(document, place);
   if (format === 'text') return text;
   const value = format === 'yaml' ? parseYaml(text, place) : parseJson(text, place);
