@@ -1,5 +1,8 @@
 import type { IKeyValue } from 'etcd3';
 
+/** What a slice may keep beside itself. */
+const SMALL = 16 * 1024;
+
 /** The least that a view holds of a key: the revision of its last change. */
 export interface HeldKey {
   readonly mod_revision: string;
@@ -21,7 +24,10 @@ export interface Keeping<K extends HeldKey> {
 /** Keeps everything. */
 export const VALUES: Keeping<IKeyValue> = {
   values: true,
-  keep: (kv) => kv,
+  keep: (kv) => {
+    const [key, value] = [ownCopy(kv.key), ownCopy(kv.value)];
+    return key === kv.key && value === kv.value ? kv : { ...kv, key, value };
+  },
   isAsListed: sameRevisions,
   isSame: (held, fresh) =>
     sameRevisions(held, fresh) && held.lease === fresh.lease && held.value.equals(fresh.value),
@@ -35,6 +41,14 @@ export const REVISIONS: Keeping<HeldKey> = {
   // In another history the same revision may have brought another value.
   isSame: (held, fresh, sure) => sure && held.mod_revision === fresh.mod_revision,
 };
+
+/**
+ * etcd's answers are decoded in place, so a small value would keep all of the answer that it
+ * came in, megabytes of it perhaps.
+ */
+function ownCopy(bytes: Buffer): Buffer {
+  return bytes.buffer.byteLength > 2 * bytes.length + SMALL ? Buffer.from(bytes) : bytes;
+}
 
 function sameRevisions(a: IKeyValue, b: IKeyValue): boolean {
   return (

@@ -61,8 +61,9 @@ export class RangeView<K extends HeldKey> {
   /** How often the check found that the view was not what etcd held, and mended it. */
   repairs = 0;
   private readonly logger = new Logger('PrefixView');
-  private readonly listeners = new Set<() => void>();
-  private readonly followers = new Set<(changes: RangeChanges<K>) => void>();
+  // Replaced, never changed: who comes or goes while all are told does so from the next time on.
+  private listeners: readonly (() => void)[] = [];
+  private followers: readonly ((changes: RangeChanges<K>) => void)[] = [];
   private readonly check: RevisionCheck<K>;
   /** Events that came while the list was on its way. */
   private pending: IEvent[] | null = null;
@@ -115,14 +116,18 @@ export class RangeView<K extends HeldKey> {
 
   /** Calls `listener` after every change, and once the view is synced or refused. Returns what ends that. */
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.listeners = [...this.listeners, listener];
+    return () => {
+      this.listeners = this.listeners.filter((other) => other !== listener);
+    };
   }
 
   /** Calls `follower` with every change, before {@link subscribe}'s listeners. Returns what ends that. */
   follow(follower: (changes: RangeChanges<K>) => void): () => void {
-    this.followers.add(follower);
-    return () => this.followers.delete(follower);
+    this.followers = [...this.followers, follower];
+    return () => {
+      this.followers = this.followers.filter((other) => other !== follower);
+    };
   }
 
   /**
@@ -137,8 +142,8 @@ export class RangeView<K extends HeldKey> {
   close(): void {
     if (this.closed) return;
     this.end(new ClientClosedError(this.client.options.connection));
-    this.listeners.clear();
-    this.followers.clear();
+    this.listeners = [];
+    this.followers = [];
   }
 
   private goOnFrom(after: NonNullable<RangeViewOptions<K>['after']>): void {
@@ -217,7 +222,7 @@ export class RangeView<K extends HeldKey> {
       // What differs may have to wait for the next stream: no loss, however long that takes.
       interrupted: () => this.check.stop(),
       events: (events) => {
-        if (this.pending) this.pending.push(...events);
+        if (this.pending) for (const event of events) this.pending.push(event);
         else this.apply(events);
       },
       progress: () => {
@@ -335,8 +340,14 @@ export class RangeView<K extends HeldKey> {
         this.check.noteDeleted(key, kv.mod_revision);
         changes.push({ type: 'delete', key, kv, previous });
       } else {
-        this.entries.set(key, this.keeping.keep(kv));
-        changes.push({ type: 'put', key, kv, previous });
+        const kept = this.keeping.keep(kv);
+        this.entries.set(key, kept);
+        changes.push({
+          type: 'put',
+          key,
+          kv: this.keeping.values ? (kept as never) : kv,
+          previous,
+        });
       }
     }
     if (changes.length > 0) this.tell({ changes, resync: false, listed: false });
@@ -382,11 +393,23 @@ export class RangeView<K extends HeldKey> {
   }
 
   private tell(changes: RangeChanges<K>): void {
-    for (const follower of this.followers) follower(changes);
+    for (const follower of this.followers) this.guard(() => follower(changes));
   }
 
   private notify(): void {
-    for (const listener of this.listeners) listener();
+    for (const listener of this.listeners) this.guard(listener);
+  }
+
+  /** What one of them throws must not reach the stream, which belongs to all. */
+  private guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.logger.error(
+        `Something that follows ${this.name} failed; it goes on with the next change: ${String(error)}`,
+        error instanceof Error ? error.stack : undefined,
+      );
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle } from '../../../../test/support/virtual-clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
+import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
 import type { RangeWatchHandlers } from './range-watch.js';
 import type { WatchHub } from './watch-hub.js';
 import { WatchService } from './watch.service.js';
@@ -198,6 +199,27 @@ describe('what a watch service tells', () => {
     const handlers = await stand();
     handlers.events([put('a/1', 11), put('a/2', 12)]);
     expect(late).toEqual([1, 2]);
+  });
+
+  it('shows a state that is begun by an event as it is, and not what led to it again', async () => {
+    const shown: string[] = [];
+    let state: Subscription | undefined;
+    service.prefix('a/', { previous: true }).subscribe(() => {
+      state ??= service.state('a/').subscribe((map) => shown.push(String(map.get('a/1'))));
+    });
+    const handlers = await stand();
+    handlers.events([put('a/1', 11, '1'), put('a/1', 12, '2'), put('a/1', 13, '3')]);
+    handlers.events([put('a/1', 14, '4')]);
+    expect(shown).toEqual(['3', '4']);
+  });
+
+  it('calls onStanding of a watch whose wider one was refused', async () => {
+    const stood: bigint[] = [];
+    service.prefix('a/').subscribe({ error: () => undefined });
+    service.prefix('a/b/', { onStanding: (at) => stood.push(at) }).subscribe();
+    watches[0]!.handlers.refused(new EtcdPermissionDeniedError('A watch', 'ada'));
+    await stand(1);
+    expect(stood).toEqual([10n]);
   });
 
   it('keeps 20,000 revisions over 10,000 keys apart', async () => {
