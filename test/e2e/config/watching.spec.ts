@@ -381,6 +381,7 @@ describe.each(servers)('a watched configuration of $name', ({ start }) => {
     const absent = { key, value: undefined, layers: [] };
     expect(await store.get(key)).toEqual({ ...absent, revision: expect.any(BigInt) });
     expect((await store.get(key, { default: 5 })).value).toBe(5);
+    await expect(store.get(key, null as never)).rejects.toThrow('options that are no object');
     const shared = await put({ bolt: 1 });
     const mine = await put({ nut: 3 }, 'instance:orders-1');
     const zone = await put({ nut: 2, zone: 1 }, 'zone:eu');

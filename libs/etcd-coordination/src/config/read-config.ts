@@ -10,7 +10,6 @@ import { layerAt, layersFor, type ConfigLayer } from './config-layer.js';
 import { mergeDocuments } from './config-merge.js';
 import type { ConfigDeclaration, ConfigFormat, ConfigOptions } from './config-options.js';
 import { validateConfig } from './config-schema.js';
-import { deepFreeze } from './deep-freeze.js';
 
 type ReadGround = Pick<ConfigGround, 'client' | 'namespace' | 'identity' | 'declarations'>;
 
@@ -20,8 +19,11 @@ const KINDS = ['shared', 'service', 'zone', 'instance'];
 export async function readConfig<T>(
   { client, namespace, identity, declarations }: ReadGround,
   key: string,
-  { layers: wanted = 'own', ...options }: ConfigOptions<T> & { readonly layers?: 'own' | 'all' },
+  settings: ConfigOptions<T> & { readonly layers?: 'own' | 'all' },
 ): Promise<ConfigEntry<T>> {
+  // What is no object is refused with a sentence.
+  readDeclaration(key, settings);
+  const { layers: wanted = 'own', ...options } = settings;
   const given = readDeclaration(key, options);
   const declared = declarations.get(key) as ConfigDeclaration<T> | undefined;
   const schema = given.schema ?? declared?.schema;
@@ -47,7 +49,7 @@ export async function readConfig<T>(
       : await validateConfig(schema, mergeDocuments(mine.map((entry) => entry.value)), (path) =>
           placeAtFault(key, mine, path),
         );
-  return { key, value: deepFreeze(value), revision: BigInt(header.revision), layers: found };
+  return { key, value, revision: BigInt(header.revision), layers: found };
 }
 
 function readLayer(
