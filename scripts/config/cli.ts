@@ -28,7 +28,7 @@ export async function runConfig(args: readonly string[], around: Surroundings): 
   try {
     return await run(readLine(args), terminal, around);
   } catch (error) {
-    terminal.complain(error as Error);
+    terminal.complain(withoutPassword(error as Error));
     if (error instanceof UsageError || error instanceof InvalidEndpointError) return 2;
     const isKnown = error instanceof RefusedError || error instanceof EtcdCoordinationError;
     if (!isKnown) around.stderr.write(`${(error as Error).stack}\n`);
@@ -107,6 +107,12 @@ function find(
   throw new UsageError(
     `There is no command "${name}".${didYouMean(wrong, firstWords)} There are: ${firstWords.join(', ')}.`,
   );
+}
+
+/** An endpoint such as `http://user:password@host:2379` is refused, and was printed with the sentence. */
+function withoutPassword(error: Error): Error {
+  error.message = error.message.replace(/([/"\s,]|^)[^/"\s,]+@(?=[^\s"@]*:\d)/g, '$1***@');
+  return error;
 }
 
 function seeHelp(name: string): string {

@@ -15,7 +15,12 @@ export async function readDocument(
     if (stdin.isTTY) {
       throw new UsageError('"-" reads the document from stdin, and nothing is piped into it.');
     }
-    return buffer(stdin);
+    const document = await buffer(stdin);
+    if (document.length > 0) return document;
+    throw new RefusedError(
+      'NO_DOCUMENT',
+      '"-" reads the document from stdin, and nothing came; the command before the pipe may have failed.',
+    );
   }
   if (argument.startsWith('@@')) return Buffer.from(argument.slice(1));
   if (!argument.startsWith('@')) return Buffer.from(argument);

@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util';
-import type { ConfigLayer } from '../../libs/etcd-coordination/src/config/config-layer.js';
+import {
+  layerPath,
+  type ConfigLayer,
+} from '../../libs/etcd-coordination/src/config/config-layer.js';
 import type { ConfigFormat } from '../../libs/etcd-coordination/src/config/config-options.js';
 import { didYouMean, UsageError } from './usage.js';
 
@@ -76,8 +79,10 @@ export class Options {
   /** Reads each one that is given. @throws UsageError for the first that says nothing */
   check(): void {
     this.revision();
+    this.layer();
     this.format();
     this.steps();
+    for (const name of ['author', 'reason'] as const) this.line(name);
     this.labels();
     for (const name of ['keep', 'limit'] as const) this.count(name);
     for (const name of ['observe', 'apply-timeout'] as const) this.milliseconds(name);
@@ -102,7 +107,23 @@ export class Options {
   }
 
   layer(): ConfigLayer | undefined {
-    return this.text('layer') as ConfigLayer | undefined;
+    const layer = this.text('layer');
+    if (layer === undefined || layer === 'shared') return layer;
+    try {
+      layerPath(layer as ConfigLayer);
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+    return layer as ConfigLayer;
+  }
+
+  /** A text of one line. */
+  private line(name: OptionName): void {
+    const text = this.text(name);
+    if (text === undefined || !/\p{Cc}/u.test(text)) return;
+    throw new UsageError(
+      `--${name} is ${JSON.stringify(text)}: give one line, without control characters.`,
+    );
   }
 
   format(): ConfigFormat | undefined {

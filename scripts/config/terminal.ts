@@ -47,6 +47,11 @@ export class Terminal {
     this.err.write(`${paint(this.err, '31', error.message)}\n`);
   }
 
+  /** A word aside, which is no result. */
+  note(text: string): void {
+    this.err.write(`${paint(this.err, '2', text)}\n`);
+  }
+
   bold(text: string): string {
     return paint(this.out, '1', text);
   }
@@ -65,8 +70,9 @@ export class Terminal {
 
   /** Rows of text below a head, in columns; the last one is cut to what is left of the line. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void {
+    const shown = rows.map((row) => row.map(visible));
     const widths = head.map((title, column) =>
-      Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+      Math.max(title.length, ...shown.map((row) => row[column]!.length)),
     );
     const line = (cells: readonly string[]) => {
       const text = cells.map((cell, column) => cell.padEnd(widths[column]!)).join('  ');
@@ -75,7 +81,7 @@ export class Terminal {
       return columns > 20 && whole.length > columns ? `${whole.slice(0, columns - 1)}…` : whole;
     };
     this.line(this.dim(line(head)));
-    for (const row of rows) this.line(line(row));
+    for (const row of shown) this.line(line(row));
   }
 }
 
@@ -87,6 +93,14 @@ function paint(stream: TextStream, code: string, text: string): string {
 /** A moment as people compare them: `2026-03-01 10:00:00 UTC`. */
 export function moment(at: Date | null): string {
   return at === null ? '-' : `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** What others have written, with its control characters as escapes: they would steer the terminal. */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** A document on one line, cut short. */

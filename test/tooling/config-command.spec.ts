@@ -28,6 +28,11 @@ describe('npm run config', () => {
       [['get', 'x', '--layer', 'shared', '--zone', 'eu'], /--zone merges; give one/],
       [['set', 'x', '1', '--keep', '0'], /--keep is "0": give a whole number/],
       [['list', '--namespace', 'a//b'], /The namespace "a\/\/b" cannot be/],
+      [['set', 'x', '1', '--layer', 'planet:earth'], /no layer of a configuration/],
+      [['release', 'start', 'x', '1', '--steps', '50,20,100'], /each step must be larger/],
+      [['release', 'start', 'x', '1', '--observe', '99999999h'], /observeMs/],
+      [['set', 'x', '1', '--reason', 'a\nb'], /--reason is "a\\nb": give one line/],
+      [['set', 'x', '1', '--author', '\u001b[2J'], /--author is "\\u001b\[2J": give one line/],
       [['list', '--endpoints', 'ftp://x'], /ftp/],
     ];
     for (const [args, sentence] of cases) {
@@ -35,6 +40,13 @@ describe('npm run config', () => {
       expect(ended).toMatchObject({ code: 2, out: '' });
       expect(ended.err.replaceAll('\n', ' ')).toMatch(sentence);
     }
+  });
+
+  it('x', async () => {
+    const { code, err } = await run(['list', '--endpoints', 'http://root:hunter2@etcd:2379']);
+    expect(code).toBe(2);
+    expect(err).toContain('http://***@etcd:2379');
+    expect(err).not.toContain('hunter2');
   });
 
   it('explains itself, with examples that it understands', async () => {

@@ -1,10 +1,29 @@
+import {
+  EtcdTimeoutError,
+  EtcdUnavailableError,
+} from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
+import { configReleaseKey } from '../../../libs/etcd-coordination/src/client/keys.js';
+import { readReleasePlan } from '../../../libs/etcd-coordination/src/config/release/release-plan.js';
 import type { ReleaseView } from '../../../libs/etcd-coordination/src/config/release/release-view.js';
 import { WRITE_OPTIONS, writeOptions, type Call, type Command } from '../command.js';
 import { readDocument } from '../input.js';
-import { moment } from '../terminal.js';
-import { RefusedError } from '../usage.js';
+import { moment, visible } from '../terminal.js';
+import type { Options } from '../options.js';
+import { RefusedError, UsageError } from '../usage.js';
 
 const OVER: readonly string[] = ['promoted', 'rolled-back', 'aborted'];
+
+function planOptions(options: Options) {
+  const [steps, labels] = [options.steps(), options.labels()];
+  const observeMs = options.milliseconds('observe');
+  const applyTimeoutMs = options.milliseconds('apply-timeout');
+  return {
+    ...(steps && { steps }),
+    ...(labels && { labels }),
+    ...(observeMs !== undefined && { observeMs }),
+    ...(applyTimeoutMs !== undefined && { applyTimeoutMs }),
+  };
+}
 
 const start: Command = {
   name: 'release start',
@@ -18,18 +37,19 @@ const start: Command = {
     `release start prices '{"espresso": 2.9}' --steps 10,50,100 --observe 90s`,
     'release start prices @prices.json --label canary=yes --reason "autumn" --follow',
   ],
+  check: ([key], options) => {
+    try {
+      readReleasePlan(key!, planOptions(options));
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
+  },
   async run(call) {
     const { options, releases, words } = call;
     const [key, argument] = words as [string, string];
-    const [steps, labels] = [options.steps(), options.labels()];
-    const observeMs = options.milliseconds('observe');
-    const applyTimeoutMs = options.milliseconds('apply-timeout');
     const release = await releases.start(key, await readDocument(argument, call.stdin), {
       ...writeOptions(call),
-      ...(steps && { steps }),
-      ...(labels && { labels }),
-      ...(observeMs !== undefined && { observeMs }),
-      ...(applyTimeoutMs !== undefined && { applyTimeoutMs }),
+      ...planOptions(options),
     });
     if (options.has('follow')) return follow(call, key);
     show(call, release);
@@ -83,8 +103,47 @@ export const RELEASE_COMMANDS: readonly Command[] = [
   action('abort', 'Takes a release back from everybody who has its document.'),
 ];
 
+/** How often etcd is asked whether it still answers, in milliseconds. */
+const PULSE_MS = 4000;
+
 /** Shows each change until the release is over: 0 if it was promoted, 1 if it was taken back. */
-function follow(call: Call, key: string): Promise<number> {
+async function follow(call: Call, key: string): Promise<number> {
+  const stop = sayWhenAway(call, key);
+  try {
+    return await followed(call, key);
+  } finally {
+    stop();
+  }
+}
+
+/** A follower hears nothing while nothing happens, and nothing while etcd is away: says which it is. */
+function sayWhenAway({ client, namespace, terminal }: Call, key: string): () => void {
+  let away = false;
+  let asking = false;
+  const timer = setInterval(() => {
+    if (asking) return;
+    asking = true;
+    const answer = client.range(
+      { key: Buffer.from(configReleaseKey(namespace, key)), count_only: true },
+      { timeoutMs: PULSE_MS },
+    );
+    void answer
+      .then(() => true)
+      .catch(
+        (error: unknown) =>
+          !(error instanceof EtcdUnavailableError || error instanceof EtcdTimeoutError),
+      )
+      .then((answers) => {
+        asking = false;
+        if (away === answers)
+          terminal.note(answers ? 'etcd answers again' : 'etcd does not answer; waiting');
+        away = !answers;
+      });
+  }, PULSE_MS);
+  return () => clearInterval(timer);
+}
+
+function followed(call: Call, key: string): Promise<number> {
   return new Promise<number>((resolve, reject) => {
     let last = '';
     const subscription = call.releases.release$(key).subscribe({
@@ -107,7 +166,7 @@ function show({ terminal }: Call, release: ReleaseView): void {
   if (terminal.json) return terminal.data(release);
   const { key, layer, id, author, reason, targets, canaries, history } = release;
   terminal.line(terminal.bold(`${key}, layer ${layer}`) + terminal.dim(`  release ${id}`));
-  terminal.line(`by ${author}${reason === null ? '' : `: ${reason}`}`);
+  terminal.line(visible(`by ${author}${reason === null ? '' : `: ${reason}`}`));
   terminal.line(progress(terminal, release));
   if (release.waitsFor !== null) terminal.line(`waiting for ${release.waitsFor}`);
   terminal.line();
@@ -129,7 +188,7 @@ function progress(terminal: Call['terminal'], release: ReleaseView): string {
   const { state, step, steps, share, targets, instances, ended } = release;
   if (OVER.includes(state)) {
     const paint = state === 'promoted' ? terminal.good(state) : terminal.bad(state);
-    return `${paint}${ended === null ? '' : `: ${ended}`}`;
+    return `${paint}${ended === null ? '' : `: ${visible(ended)}`}`;
   }
   const whom = share === null ? '' : ` (${share} %)`;
   return `${state}, step ${step} of ${steps}${whom}: ${targets.length} of ${instances} instances have it`;

@@ -136,7 +136,7 @@ describe('npm run config', () => {
     const cases: [string[], RegExp][] = [
       [['set', 'limits', '3', '--expect', first.revision], /changed by ada at 2.*after revision/],
       [['set', 'limits', '{"a":'], /invalid: .*line 1.*--format yaml or --format text/],
-      [['set', 'limits', '1', '--layer', 'planet:earth'], /no layer of a configuration/],
+      [['set', 'limits', '-'], /"-" reads the document from stdin, and nothing came/],
       [['rollback', 'limits', '9'], /version 9: there never was such a version; .* back to 1\./],
       [['delete', 'limits', '--layer', 'zone:eu'], /no document in its layer "zone:eu"/],
       [['get', 'limit'], /no configuration "limit".*Did you mean "limits"\?/],
@@ -196,7 +196,7 @@ describe('npm run config', () => {
     expect(out.trim().split('\n').at(-1)).toMatch(/aborted.*it was a mistake/);
     expect(await json('get', 'rates')).toMatchObject({ value: { rate: 2 } });
     const invalid = await run(['release', 'start', 'rates', '1', '--steps', '50,20,100']);
-    expect(invalid).toMatchObject({ code: 1 });
+    expect(invalid).toMatchObject({ code: 2 });
     expect(invalid.err).toMatch(/each step must be larger/);
   });
 
