@@ -5,7 +5,10 @@ import type { ConfigLayer } from './config-layer.js';
 /** Where a value comes from: etcd's documents, those of the local snapshot, or the declared default. */
 export type ConfigSource = 'etcd' | 'snapshot' | 'default';
 
-/** A value has taken the place of another. Both are frozen. */
+/**
+ * A value has taken the place of another. It is frozen, and so are both values as far as they are
+ * plain objects and arrays: all subscribers are given the same.
+ */
 export interface ConfigChange<T = unknown> {
   readonly key: string;
   readonly value: T;

@@ -110,4 +110,59 @@ describe('the value of documents', () => {
     await expect(evaluator.evaluate([raw('shared', 'a: 1')])).resolves.toEqual({ a: 1 });
     expect(evaluator.evaluate([raw('shared', 'a: 2')])).toEqual({ a: 2 });
   });
+
+  it('of YAML has each alias for itself, and no more of them than can be held', async () => {
+    const evaluator = new ConfigEvaluator({ key: 'x', format: 'yaml' });
+    const aliased = raw('shared', 'a: &x {p: 1}\nb: *x');
+    const value = await evaluator.evaluate([aliased, raw('zone:eu', 'a: {p: 2}')]);
+    expect(value).toEqual({ a: { p: 2 }, b: { p: 1 } });
+    const list = (of: string) => `[${Array.from({ length: 90 }, () => of).join(',')}]`;
+    const bomb = `a: &a ${list('x')}\nb: &b ${list('*a')}\nc: &c ${list('*b')}\nd: ${list('*c')}`;
+    const error = await refusal(() => evaluator.evaluate([raw('shared', bomb)]));
+    expect(error.message).toMatch(/too many|more than/);
+  });
+
+  it('is the same as long as the documents say the same, whatever the schema makes of them', () => {
+    const schema = z.object({ q: z.string().transform((text) => new URLSearchParams(text)) });
+    const evaluator = new ConfigEvaluator({ key: 'x', format: 'json', schema });
+    const first = evaluator.evaluate([raw('shared', '{"q":"a=1"}')]);
+    expect(evaluator.evaluate([raw('shared', '{ "q": "a=1" }', 2n)])).toBe(first);
+    expect(evaluator.evaluate([raw('shared', '{"q":"a=2"}', 3n)])).not.toBe(first);
+  });
+
+  it("leaves the schema's own constants unfrozen", () => {
+    const constant = { list: [1] };
+    const schema = z.unknown().transform(() => ({ constant }));
+    const evaluator = new ConfigEvaluator({ key: 'x', format: 'json', schema });
+    const value = evaluator.evaluate([raw('shared', {})]) as { constant: { list: number[] } };
+    expect(value).toEqual({ constant });
+    expect(value.constant.list).toSatisfy(Object.isFrozen);
+    constant.list.push(2);
+    expect(value.constant.list).toEqual([1]);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      'a getter that throws',
+      () => ({
+        get now(): never {
+          throw new Error('It was read.');
+        },
+      }),
+    ],
+    [
+      'a depth of 20,000',
+      () => Array.from({ length: 20_000 }).reduce<unknown>((inner) => ({ inner }), {}),
+    ],
+  ])('is refused where a schema makes %s', async (_, make) => {
+    for (const schema of [
+      z.unknown().transform(make),
+      z.unknown().transform(async () => await Promise.resolve(make())),
+    ]) {
+      const evaluator = new ConfigEvaluator({ key: 'x', format: 'json', schema });
+      const error = await refusal(() => evaluator.evaluate([raw('shared', {})]));
+      expect(error.fault).toContain('what its schema made of it');
+      expect(error.cause).toBeInstanceOf(Error);
+    }
+  });
 });

@@ -1,10 +1,10 @@
 import type { ConfigLayer } from './config-layer.js';
 import type { ConfigDeclaration } from './config-options.js';
 import type { ConfigPlace } from './config.errors.js';
+import { differences } from './config-diff.js';
 import { formatReady, parseDocument } from './config-document.js';
 import { mergeDocuments } from './config-merge.js';
 import { validateConfig } from './config-schema.js';
-import { deepFreeze } from './deep-freeze.js';
 import { isPlainObject } from './plain-object.js';
 
 /** A layer's document as etcd holds it. */
@@ -26,13 +26,18 @@ export class ConfigEvaluator<T> {
   /** What each layer's document last said: what has not changed is not parsed again. */
   private readonly parsed = new Map<ConfigLayer, { document: Buffer; value: unknown }>();
   /** The last good value, and what it was made of. */
-  private last: { documents: readonly RawDocument[]; value: T } | null = null;
+  private last: {
+    documents: readonly RawDocument[];
+    parsed: readonly ParsedDocument[];
+    value: T;
+  } | null = null;
 
   constructor(private readonly declaration: ConfigDeclaration<T>) {}
 
   /**
    * The value of one or more documents, given in merging order: at once if format and schema
-   * allow that. The same documents give the very same value.
+   * allow that. Documents that say the same give the very same value, however they are written:
+   * what a schema makes anew of them need not be seen to be equal.
    *
    * @throws {ConfigInvalidError} or rejects with it
    */
@@ -44,13 +49,17 @@ export class ConfigEvaluator<T> {
 
   private make(documents: readonly RawDocument[]): T | Promise<T> {
     const parsed = documents.map((document) => this.parse(document));
+    if (this.last && sayTheSame(this.last.parsed, parsed)) {
+      this.last = { documents, parsed, value: this.last.value };
+      return this.last.value;
+    }
     const value = validateConfig(
       this.declaration.schema,
       mergeDocuments(parsed.map((document) => document.value)),
       (path) => placeAtFault(this.declaration.key, parsed, path),
     );
     const keep = (made: T): T => {
-      this.last = { documents, value: deepFreeze(made) };
+      this.last = { documents, parsed, value: made };
       return made;
     };
     return value instanceof Promise ? value.then(keep) : keep(value);
@@ -78,6 +87,16 @@ export function sameDocuments(a: readonly RawDocument[], b: readonly RawDocument
     a.every(({ layer, document }, index) => {
       const other = b[index]!;
       return layer === other.layer && document.equals(other.document);
+    })
+  );
+}
+
+function sayTheSame(a: readonly ParsedDocument[], b: readonly ParsedDocument[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ layer, value }, index) => {
+      const other = b[index]!;
+      return layer === other.layer && differences(value, other.value).length === 0;
     })
   );
 }

@@ -50,7 +50,7 @@ export class ConfigMethodRunner {
     if (this.waiting.length >= MOST_WAITING) {
       const { previous } = this.waiting.pop()!;
       const since = differences(previous, change.value);
-      this.waiting.push({ ...change, previous, differences: since });
+      this.waiting.push(Object.freeze({ ...change, previous, differences: since }));
     } else {
       this.waiting.push(change);
     }

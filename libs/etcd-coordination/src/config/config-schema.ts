@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ConfigInvalidError, type ConfigIssue, type ConfigPlace } from './config.errors.js';
+import { MAX_VALUE_DEPTH, deepFreeze, frozenCopy } from './deep-freeze.js';
 
 /** How long a schema may take, in milliseconds. */
 export const SCHEMA_TIMEOUT_MS = 5000;
@@ -8,8 +9,9 @@ export const SCHEMA_TIMEOUT_MS = 5000;
 export type PlaceOf = (path: readonly (string | number)[]) => ConfigPlace;
 
 /**
- * What a schema makes of a value: at once if the schema answers at once, so that a change need not
- * wait for a turn of the event loop.
+ * What a schema makes of a value, deeply frozen: at once if the schema answers at once, so that a
+ * change need not wait for a turn of the event loop. Its plain objects and arrays are copies: some
+ * may be constants of the schema, which the application goes on using.
  *
  * @throws {ConfigInvalidError} or rejects with it, if the schema refuses the value, throws,
  *   rejects, answers with nonsense or does not answer in time
@@ -20,7 +22,7 @@ export function validateConfig<T>(
   placeOf: PlaceOf,
   timeoutMs = SCHEMA_TIMEOUT_MS,
 ): T | Promise<T> {
-  if (!schema) return value as T;
+  if (!schema) return deepFreeze(value as T);
   let result: StandardSchemaV1.Result<T> | PromiseLike<StandardSchemaV1.Result<T>>;
   try {
     result = schema['~standard'].validate(value);
@@ -40,9 +42,19 @@ function accept<T>(result: StandardSchemaV1.Result<T>, placeOf: PlaceOf): T {
       'its schema answered with neither a value nor issues, as no Standard Schema does',
     );
   }
-  if (!result.issues) return result.value;
+  if (!result.issues) return hold(result.value, placeOf);
   const issues = result.issues.map(readIssue);
   throw ConfigInvalidError.ofIssues(placeOf(issues[0]?.path ?? []), issues);
+}
+
+/** A getter among what it made may throw. */
+function hold<T>(value: T, placeOf: PlaceOf): T {
+  try {
+    return frozenCopy(value);
+  } catch (error) {
+    const fault = `what its schema made of it cannot be read, or is nested deeper than ${MAX_VALUE_DEPTH} levels; see the cause`;
+    throw new ConfigInvalidError(placeOf([]), fault, [], error);
+  }
 }
 
 function readIssue({ message, path }: StandardSchemaV1.Issue): ConfigIssue {

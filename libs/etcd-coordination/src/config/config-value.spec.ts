@@ -112,6 +112,69 @@ describe('differences', () => {
   });
 });
 
+describe('equality', () => {
+  class Secret {
+    readonly #secret: number;
+    constructor(secret: number) {
+      this.#secret = secret;
+    }
+    reveal(): number {
+      return this.#secret;
+    }
+  }
+  class Codes extends Array<number> {}
+
+  it.each<[string, () => unknown, () => unknown]>([
+    ['a class with private fields', () => new Secret(1), () => new Secret(2)],
+    ['URLSearchParams', () => new URLSearchParams('a=1'), () => new URLSearchParams('a=2')],
+    [
+      'a format of Intl',
+      () => new Intl.NumberFormat('de', { style: 'percent' }),
+      () => new Intl.NumberFormat('de'),
+    ],
+    ['a subclass of Array', () => Codes.of(1), () => Codes.of(1)],
+    ['a function', () => () => 1, () => () => 1],
+    [
+      'a Map of instances',
+      () => new Map([[1, new Secret(1)]]),
+      () => new Map([[1, new Secret(2)]]),
+    ],
+    ['a Set of instances', () => new Set([new Secret(1)]), () => new Set([new Secret(2)])],
+    [
+      'a property named by a symbol',
+      () => ({ [Symbol.iterator]: 1 }),
+      () => ({ [Symbol.iterator]: 2 }),
+    ],
+    ['an invalid Date', () => new Date(NaN), () => new Date(0)],
+  ])('is not presumed of %s', (_, one, other) => {
+    expect(differences({ in: one() }, { in: other() })).toMatchObject([
+      { path: ['in'], type: 'changed' },
+    ]);
+    const same = one();
+    expect(differences({ in: same }, { in: same })).toEqual([]);
+  });
+
+  it('of a Date, a Map and a Set is that of what they hold', () => {
+    const make = (n: number) => ({
+      at: new Date(n),
+      map: new Map([['a', { n }]]),
+      set: new Set([[n]]),
+    });
+    expect(differences(make(1), make(1))).toEqual([]);
+    expect(differences(make(1), make(2)).map(({ path }) => path)).toEqual([
+      ['at'],
+      ['map'],
+      ['set'],
+    ]);
+  });
+
+  it('is told in differences that nobody can change for the others', () => {
+    const found = differences({ a: 1 }, { a: 2, b: 3 });
+    const parts = [found, ...found, ...found.map(({ path }) => path)];
+    expect(parts.every(Object.isFrozen)).toBe(true);
+  });
+});
+
 describe('merging', () => {
   it('takes plain objects key by key, and everything else whole', () => {
     const merged = mergeDocuments([
@@ -164,6 +227,12 @@ describe('merging', () => {
         expectSame(values, copies);
       }),
     );
+  });
+
+  it('writes to one place only, where a document says the same thing twice', () => {
+    const shared = { p: 1 };
+    const merged = mergeDocuments([{ a: shared, b: shared, list: [shared] }, { a: { p: 2 } }]);
+    expect(merged).toEqual({ a: { p: 2 }, b: { p: 1 }, list: [{ p: 1 }] });
   });
 
   it('of a key "__proto__" makes a key, and touches no prototype', () => {

@@ -84,6 +84,8 @@ export class ConfigStore {
 
   /**
    * Follows a configuration. The same handle for the same declaration. Resolves when it is loaded.
+   * If it rejects, the configuration is followed and declared all the same, until {@link close}:
+   * watch it again with the same options.
    *
    * @throws as {@link follow} and {@link WatchedConfig.ready} do
    */
@@ -118,6 +120,9 @@ export class ConfigStore {
   /**
    * `watch` as an Observable: the present value, once there is one, then each next one. Completes
    * with the connection; errors only with what cannot be mended, as {@link follow} throws it.
+   *
+   * The configuration is followed, and stays declared as it was here, until {@link close}: also
+   * after the last unsubscribe.
    */
   value$<T = unknown>(key: string, options?: ConfigOptions<T>): Observable<T> {
     return new WatchStream<T>(`the configuration ${JSON.stringify(key)}`, (subscriber) =>

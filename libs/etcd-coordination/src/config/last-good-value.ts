@@ -40,18 +40,19 @@ export class LastGoodValue<T> {
    * change, if it is one, is to be told by {@link tell}.
    */
   take(value: T, revision: bigint, source: ConfigSource): ConfigChange<T> | null {
+    // May throw, and nothing is taken then.
+    const found = this.loaded ? differences(this.current, value) : null;
     this.revision = revision;
     this.source = source;
-    if (!this.loaded) {
+    if (!found) {
       this.current = value;
       this.loaded = true;
       return this.present();
     }
-    const found = differences(this.current, value);
     if (found.length === 0) return null;
     const previous = this.current;
     this.current = value;
-    return { key: this.key, value, previous, differences: found, revision, source };
+    return Object.freeze({ key: this.key, value, previous, differences: found, revision, source });
   }
 
   tell(change: ConfigChange<T>): void {
@@ -61,14 +62,15 @@ export class LastGoodValue<T> {
   /** The present value as a change from nothing. @throws {ConfigNotReadyError} */
   present(): ConfigChange<T> {
     const { key, value, revision } = this;
-    return {
+    const added = Object.freeze({ path: Object.freeze([]), type: 'added' as const, after: value });
+    return Object.freeze({
       key,
       value,
       previous: undefined,
-      differences: [{ path: [], type: 'added', after: value }],
+      differences: Object.freeze([added]),
       revision,
       source: this.source!,
-    };
+    });
   }
 
   /** There will be no other value. */

@@ -52,9 +52,10 @@ const OPTIONS: readonly string[] = ['schema', 'default', 'format', 'connection']
 /**
  * A configuration as it is now.
  *
- * On a property: reading it gives the last good value, deeply frozen, and after a change the next
- * one, without a promise or a call. Keep no copy of it where changes are to be seen. Assigning it
- * fails.
+ * On a property: reading it gives the last good value, and after a change the next one, without a
+ * promise or a call. Keep no copy of it where changes are to be seen. Assigning it fails. Plain
+ * objects and arrays in it are frozen, however deep; instances that a schema has made, such as a
+ * Date, are left as they are, so do not change them.
  *
  * On a method: it is called with the value and the `ConfigChange` that led to it, first while the
  * application starts, and then once for each change, one at a time and in order. If it throws,

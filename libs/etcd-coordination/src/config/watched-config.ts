@@ -10,7 +10,12 @@ export abstract class WatchedConfig<T = unknown> {
   abstract readonly changes$: Observable<ConfigChange<T>>;
 
   /**
-   * The last good value, deeply frozen. Reads a field: no promise, no call.
+   * The last good value. Reads a field: no promise, no call.
+   *
+   * Plain objects and arrays are frozen, however deep. Instances that a schema has made, such as a
+   * Date, a Map or one of your own classes, are left as they are: whoever changes one changes it
+   * for all who read it. An instance is taken to be equal only to itself; a Date, a Map and a Set
+   * are equal by what they hold.
    *
    * @throws {ConfigNotReadyError} before there is one
    */
