@@ -211,9 +211,9 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
         if ('error' in result) {
           this.refuse(result.error);
         } else {
-          this.keepInSnapshot(documents, new Date());
           if (!refused) this.recovered();
           this.accept(result.value, documents, source);
+          this.keepInSnapshot(documents, new Date());
         }
         if (refused) this.tellOutcome(refused.outcome);
       });
@@ -223,8 +223,18 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     settle({ error: new ConfigMissingError(this.key, layersFor(this.ground.identity)) }, 'default');
   }
 
-  /** Calls `done` at once if it can be. */
+  /**
+   * Calls `done` at once if it can be, and again with the error if it fails on the value: what a
+   * schema made can be anything, and fail as late as when it is compared with the one before it.
+   */
   private evaluate(documents: readonly RawDocument[], done: (result: Result<T>) => void): void {
+    const succeeded = (value: T) => {
+      try {
+        done({ value });
+      } catch (error) {
+        failed(error);
+      }
+    };
     const failed = (cause: unknown) => {
       const place = { key: this.key, layer: null, revision: newestRevision(documents) };
       const error =
@@ -239,8 +249,8 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     } catch (error) {
       return failed(error);
     }
-    if (value instanceof Promise) value.then((late) => done({ value: late }), failed);
-    else done({ value });
+    if (value instanceof Promise) value.then(succeeded, failed);
+    else succeeded(value);
   }
 
   /** Lets a state count, unless a later one counts already. */

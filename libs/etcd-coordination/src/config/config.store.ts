@@ -42,8 +42,9 @@ export class ConfigStore {
     private readonly ground: ConfigGround,
     private readonly parts: ConfigStoreParts,
   ) {
-    this.rejections$ = new WatchStream('what is refused of configurations', (subscriber) =>
-      this.rejections.subscribe(subscriber),
+    this.rejections$ = new WatchStream(
+      { label: 'what is refused of configurations' },
+      (subscriber) => this.rejections.subscribe(subscriber),
     );
   }
 
@@ -125,7 +126,8 @@ export class ConfigStore {
    * after the last unsubscribe.
    */
   value$<T = unknown>(key: string, options?: ConfigOptions<T>): Observable<T> {
-    return new WatchStream<T>(`the configuration ${JSON.stringify(key)}`, (subscriber) =>
+    const label = `the configuration ${JSON.stringify(key)}`;
+    return new WatchStream<T>({ label }, (subscriber) =>
       (this.closing ? EMPTY : this.follow(key, options).value$).subscribe(subscriber),
     );
   }

@@ -18,9 +18,9 @@ export class LastGoodValue<T> {
   private readonly changes = new Subject<ConfigChange<T>>();
 
   constructor(private readonly key: string) {
-    const label = `the configuration ${JSON.stringify(key)}`;
-    this.changes$ = new WatchStream(label, (subscriber) => this.changes.subscribe(subscriber));
-    this.value$ = new WatchStream<T>(label, (subscriber) => {
+    const watched = { label: `the configuration ${JSON.stringify(key)}` };
+    this.changes$ = new WatchStream(watched, (subscriber) => this.changes.subscribe(subscriber));
+    this.value$ = new WatchStream<T>(watched, (subscriber) => {
       if (this.loaded) subscriber.next(this.current);
       return this.changes.subscribe({
         next: ({ value }) => subscriber.next(value),
