@@ -162,7 +162,9 @@ describe.concurrent.each(servers)('on $name', ({ start }) => {
       const sick = await join('sick');
       sick.releases.healthCheck('always', () => false);
       await operator.releases.start(key, NEW, { steps: [100], observeMs: 100 });
-      const waiting = await seen('waits for it', ({ waitsFor }) => waitsFor!.includes('to be well'));
+      const waiting = await seen('waits for it', ({ waitsFor }) =>
+        waitsFor!.includes('to be well'),
+      );
       expect(waiting).toMatchObject({ state: 'rolling', targets: ['sick'] });
       await operator.releases.promote(key);
       expect((await over()).state).toBe('promoted');

@@ -45,7 +45,7 @@ function compare(
   if (withKeys && !within.has(after)) {
     within.set(after, before);
     if (arrays) compareArrays(before, after, path, within, found);
-    else compareObjects(before, after as object, path, within, found);
+    else compareObjects(before, after, path, within, found);
     within.delete(after);
     return;
   }
