@@ -45,7 +45,7 @@ async function boot(
     .overrideProvider(getCoordinationToken(EtcdClient, connection))
     .useValue({ ...closing, etcd: {} })
     .overrideProvider(getCoordinationToken(EtcdSession, connection))
-    .useValue({ ...closing, state: 'active', start: async () => undefined })
+    .useValue({ ...closing, state: 'active', lease: {}, start: async () => undefined })
     .overrideProvider(getCoordinationToken(WatchHub, connection))
     .useValue(closing)
     .overrideProvider(getCoordinationToken(ElectionService, connection))
