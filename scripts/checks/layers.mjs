@@ -1,5 +1,14 @@
 /** The features: each is decorated by its own folder, and none knows another. */
-const FEATURES = ['election', 'lock', 'config', 'registry', 'discovery', 'traffic', 'transaction'];
+const FEATURES = [
+  'election',
+  'lock',
+  'fencing',
+  'config',
+  'registry',
+  'discovery',
+  'traffic',
+  'transaction',
+];
 
 /** What every feature stands on. */
 const BELOW_FEATURES = ['nest', 'watch', 'session', 'client', 'context', 'metrics'];
@@ -23,7 +32,7 @@ export const LAYERS = {
   session: { folders: ['client'] },
   client: { folders: [] },
   // Beside them.
-  context: { folders: [] },
+  context: { folders: ['client'] },
   metrics: { folders: [] },
   terminus: { folders: ['module', ...FEATURES, ...BELOW_FEATURES] },
   embedded: { folders: [], files: ['client/coordination.error', 'session/clock'] },

@@ -16,7 +16,12 @@ export class FakeTerm implements LeaderTerm {
     readonly election: string,
     readonly epoch: bigint,
   ) {
-    this.fence = { resource: `election/${election}`, key: `fake/${election}`, token: epoch };
+    this.fence = {
+      resource: `election/${election}`,
+      key: `fake/${election}`,
+      revision: epoch,
+      token: epoch,
+    };
   }
 
   get signal(): AbortSignal {

@@ -74,7 +74,8 @@ describe('a settlement', () => {
   async function winTerm(candidate: string): Promise<Fence> {
     const key = `${keys.coordination}/election/reconciler/${candidate}`;
     const { header } = await etcd.put(key).value('{}');
-    return { resource: 'election/reconciler', key, token: BigInt(header.revision) };
+    const revision = BigInt(header.revision);
+    return { resource: 'election/reconciler', key, revision, token: revision };
   }
 
   it('takes the order from the stock, with the epoch that did it', async () => {

@@ -14,6 +14,7 @@ import { EtcdCoordinationError } from './coordination.error.js';
 export const FEATURES = [
   'election',
   'lock',
+  'fence',
   'config',
   'registry',
   'traffic',
@@ -115,6 +116,58 @@ export function parseCandidateId(rest: string): CandidateId | null {
   const [, lease, sequence] = CANDIDATE.exec(rest) ?? [];
   if (lease === undefined || sequence === undefined) return null;
   return { leaseId: BigInt(`0x${lease}`), sequence: Number(sequence) };
+}
+
+/** What tells the keys of one lock's queue apart. */
+export interface LockEntryId {
+  /** The lease that keeps the key. */
+  readonly leaseId: bigint;
+  /** Which of that process's places at this lock it is; a place is used again and again. */
+  readonly slot: number;
+  /** Whether others may hold the lock beside it. */
+  readonly shared: boolean;
+}
+
+const LOCK_ENTRY = /^([1-9a-f][0-9a-f]{0,15})-(0|[1-9][0-9]*)-([wr])$/;
+
+/** The prefix under which a lock's holders and those who wait for it stand. */
+export function lockQueuePrefix(namespace: string, lock: string): string {
+  return `${namePrefix(namespace, 'lock', lock)}queue/`;
+}
+
+/** The prefix under which a semaphore's holders and those who wait for it stand. */
+export function semaphorePrefix(namespace: string, semaphore: string): string {
+  return `${namePrefix(namespace, 'lock', semaphore)}semaphore/`;
+}
+
+/** The key that says how many permits a semaphore has. */
+export function permitsKey(namespace: string, semaphore: string): string {
+  return `${namePrefix(namespace, 'lock', semaphore)}permits`;
+}
+
+/** What follows the prefix in the key of a holder, or of one who waits. */
+export function lockEntrySegment({ leaseId, slot, shared }: LockEntryId): string {
+  return `${leaseId.toString(16)}-${slot}-${shared ? 'r' : 'w'}`;
+}
+
+/** Takes such a segment apart, or gives null if it is none. */
+export function parseLockEntry(segment: string): LockEntryId | null {
+  const [, lease, slot, mode] = LOCK_ENTRY.exec(segment) ?? [];
+  if (lease === undefined || slot === undefined) return null;
+  return { leaseId: BigInt(`0x${lease}`), slot: Number(slot), shared: mode === 'r' };
+}
+
+/** The last segment of the key that keeps a lock from everybody until a span is over, see `holdAtLeastMs`. */
+export const LOCK_HOLD_SEGMENT = 'hold';
+
+/** The key whose revision tells the requests of one process at one lock from earlier, lost ones. */
+export function lockGateKey(namespace: string, lock: string, leaseId: bigint): string {
+  return `${namePrefix(namespace, 'lock', lock)}gate/${leaseId.toString(16)}`;
+}
+
+/** The key of the newest fence that was seen of a resource. */
+export function newestFenceKey(namespace: string, resource: string): string {
+  return `${namePrefix(namespace, 'fence', resource)}newest`;
 }
 
 /**

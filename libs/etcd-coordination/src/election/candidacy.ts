@@ -248,7 +248,8 @@ export class Candidacy {
   ): OwnTerm {
     this.phase = 'leading';
     const { election } = this.ground;
-    const fence = { resource: `election/${election}`, key, token: createRevision! };
+    const revision = createRevision!;
+    const fence = { resource: `election/${election}`, key, revision, token: revision };
     const term = new OwnTerm(election, fence, lease, giveUp);
     this.logger.log(`Elected in ${JSON.stringify(election)}, epoch ${term.epoch}.`);
     return term;

@@ -29,7 +29,7 @@ class Election {
   win(): { end(): void; fence: LeaderTerm['fence'] } {
     const ending = new AbortController();
     const epoch = (this.epoch += 1n);
-    const fence = { resource: 'e', key: 'k', token: epoch };
+    const fence = { resource: 'e', key: 'k', revision: epoch, token: epoch };
     const term: LeaderTerm = {
       ...{ election: 'e', epoch, fence, signal: ending.signal },
       isValid: () => !ending.signal.aborted,
