@@ -11,7 +11,10 @@ export interface HeldKey {
 /** What a view keeps of each key. */
 export interface Keeping<K extends HeldKey> {
   readonly values: boolean;
-  keep(kv: IKeyValue): K;
+  /** What is told of a key, and kept of in turn: apart from the answer that it came in, if it is kept. */
+  own(kv: IKeyValue): IKeyValue;
+  /** What is held of a key's {@link own} state. */
+  keep(own: IKeyValue): K;
   /** Whether what is held is what a list of keys and revisions shows. */
   isAsListed(held: K, listed: IKeyValue): boolean;
   /**
@@ -24,10 +27,11 @@ export interface Keeping<K extends HeldKey> {
 /** Keeps everything. */
 export const VALUES: Keeping<IKeyValue> = {
   values: true,
-  keep: (kv) => {
+  own: (kv) => {
     const [key, value] = [ownCopy(kv.key), ownCopy(kv.value)];
     return key === kv.key && value === kv.value ? kv : { ...kv, key, value };
   },
+  keep: (own) => own,
   isAsListed: sameRevisions,
   isSame: (held, fresh) =>
     sameRevisions(held, fresh) && held.lease === fresh.lease && held.value.equals(fresh.value),
@@ -36,6 +40,7 @@ export const VALUES: Keeping<IKeyValue> = {
 /** Keeps the revisions alone, for those who only want to be told of changes. */
 export const REVISIONS: Keeping<HeldKey> = {
   values: false,
+  own: (kv) => kv,
   keep: ({ mod_revision }) => ({ mod_revision }),
   isAsListed: (held, listed) => held.mod_revision === listed.mod_revision,
   // In another history the same revision may have brought another value.

@@ -9,6 +9,7 @@ import {
   RevisionCompactedError,
 } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
+import { FanOut } from './fan-out.js';
 import type { HeldKey, Keeping } from './held-key.js';
 import type { KeyRange } from './key-range.js';
 import { difference, type RangeChange, type RangeChanges } from './range-change.js';
@@ -61,9 +62,8 @@ export class RangeView<K extends HeldKey> {
   /** How often the check found that the view was not what etcd held, and mended it. */
   repairs = 0;
   private readonly logger = new Logger('PrefixView');
-  // Replaced, never changed: who comes or goes while all are told does so from the next time on.
-  private listeners: readonly (() => void)[] = [];
-  private followers: readonly ((changes: RangeChanges<K>) => void)[] = [];
+  private readonly listeners: FanOut;
+  private readonly followers: FanOut<RangeChanges<K>>;
   private readonly check: RevisionCheck<K>;
   /** Events that came while the list was on its way. */
   private pending: IEvent[] | null = null;
@@ -95,6 +95,8 @@ export class RangeView<K extends HeldKey> {
     private readonly keeping: Keeping<K>,
     { checkIntervalMs = DEFAULT_CHECK_INTERVAL_MS, from, after }: RangeViewOptions<K> = {},
   ) {
+    this.listeners = new FanOut(name, this.logger);
+    this.followers = new FanOut(name, this.logger);
     this.check = new RevisionCheck(
       client,
       range,
@@ -116,18 +118,12 @@ export class RangeView<K extends HeldKey> {
 
   /** Calls `listener` after every change, and once the view is synced or refused. Returns what ends that. */
   subscribe(listener: () => void): () => void {
-    this.listeners = [...this.listeners, listener];
-    return () => {
-      this.listeners = this.listeners.filter((other) => other !== listener);
-    };
+    return this.listeners.add(listener);
   }
 
   /** Calls `follower` with every change, before {@link subscribe}'s listeners. Returns what ends that. */
   follow(follower: (changes: RangeChanges<K>) => void): () => void {
-    this.followers = [...this.followers, follower];
-    return () => {
-      this.followers = this.followers.filter((other) => other !== follower);
-    };
+    return this.followers.add(follower);
   }
 
   /**
@@ -142,8 +138,8 @@ export class RangeView<K extends HeldKey> {
   close(): void {
     if (this.closed) return;
     this.end(new ClientClosedError(this.client.options.connection));
-    this.listeners = [];
-    this.followers = [];
+    this.listeners.clear();
+    this.followers.clear();
   }
 
   private goOnFrom(after: NonNullable<RangeViewOptions<K>['after']>): void {
@@ -177,7 +173,7 @@ export class RangeView<K extends HeldKey> {
       if (round !== this.round) return;
       this.take(state);
       this.startWatch(round, from);
-      this.notify();
+      this.listeners.tell();
     } catch (error) {
       if (round !== this.round) return;
       // There is no watch yet that would be told of a refusal.
@@ -249,9 +245,9 @@ export class RangeView<K extends HeldKey> {
       this.listedAt = list.revision;
       const pending = this.pending!;
       this.pending = null;
-      if (changes.length > 0) this.tell({ changes, resync: true, listed: false });
+      if (changes.length > 0) this.followers.tell({ changes, resync: true, listed: false });
       this.update(pending);
-      this.notify();
+      this.listeners.tell();
     } catch (error) {
       if (round !== this.round) return;
       this.tryAgain(error, attempt, () => void this.list(round, attempt + 1));
@@ -263,9 +259,10 @@ export class RangeView<K extends HeldKey> {
     const elsewhere = this.elsewhere || this.isOther(list.clusterId);
     const wentBack = list.revision < this.revision;
     const sameHistory = !elsewhere && !wentBack;
-    const changes = this.holds ? difference(this.entries, list, this.keeping, sameHistory) : [];
+    const own = { revision: list.revision, kvs: list.kvs.map((kv) => this.keeping.own(kv)) };
+    const changes = this.holds ? difference(this.entries, own, this.keeping, sameHistory) : [];
     this.entries.clear();
-    for (const kv of list.kvs) this.entries.set(kv.key.toString(), this.keeping.keep(kv));
+    for (const kv of own.kvs) this.entries.set(kv.key.toString(), this.keeping.keep(kv));
     if (this.holds && !sameHistory) this.era += 1;
     this.elsewhere = false;
     this.revision = list.revision;
@@ -317,7 +314,7 @@ export class RangeView<K extends HeldKey> {
 
   private apply(events: readonly IEvent[]): void {
     this.update(events);
-    this.notify();
+    this.listeners.tell();
   }
 
   private update(events: readonly IEvent[]): void {
@@ -340,17 +337,12 @@ export class RangeView<K extends HeldKey> {
         this.check.noteDeleted(key, kv.mod_revision);
         changes.push({ type: 'delete', key, kv, previous });
       } else {
-        const kept = this.keeping.keep(kv);
-        this.entries.set(key, kept);
-        changes.push({
-          type: 'put',
-          key,
-          kv: this.keeping.values ? (kept as never) : kv,
-          previous,
-        });
+        const own = this.keeping.own(kv);
+        this.entries.set(key, this.keeping.keep(own));
+        changes.push({ type: 'put', key, kv: own, previous });
       }
     }
-    if (changes.length > 0) this.tell({ changes, resync: false, listed: false });
+    if (changes.length > 0) this.followers.tell({ changes, resync: false, listed: false });
   }
 
   /**
@@ -369,7 +361,7 @@ export class RangeView<K extends HeldKey> {
           kv,
           previous: undefined,
         }));
-      if (changes.length > 0) this.tell({ changes, resync: false, listed: true });
+      if (changes.length > 0) this.followers.tell({ changes, resync: false, listed: true });
     }
     if (fresh >= 0) this.update(events.slice(fresh));
   }
@@ -389,27 +381,7 @@ export class RangeView<K extends HeldKey> {
     this.check.stop();
     clearTimeout(this.timer);
     this.error ??= error;
-    this.notify();
-  }
-
-  private tell(changes: RangeChanges<K>): void {
-    for (const follower of this.followers) this.guard(() => follower(changes));
-  }
-
-  private notify(): void {
-    for (const listener of this.listeners) this.guard(listener);
-  }
-
-  /** What one of them throws must not reach the stream, which belongs to all. */
-  private guard(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      this.logger.error(
-        `Something that follows ${this.name} failed; it goes on with the next change: ${String(error)}`,
-        error instanceof Error ? error.stack : undefined,
-      );
-    }
+    this.listeners.tell();
   }
 }
 
