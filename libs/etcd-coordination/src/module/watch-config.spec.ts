@@ -283,13 +283,15 @@ describe('a start that cannot have its configuration', () => {
 describe('@WatchConfig on methods', () => {
   it('is told the first value before the application has started, and then each change in order', async () => {
     const told: [unknown, Partial<ConfigChange>][] = [];
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
     @Injectable()
     class Told implements OnApplicationBootstrap {
       toldByThen = 0;
       @WatchConfig('prices', { schema: Prices })
       async onPrices(prices: Prices, { previous, differences, source, revision }: ConfigChange) {
         // A later change must wait although this one takes longer.
-        if (prices.perItem === 2) await new Promise((resolve) => setTimeout(resolve, 30));
+        if (prices.perItem === 2) await gate;
         told.push([prices.perItem, { previous, differences, source }]);
         expect(revision).toBeTypeOf('bigint');
       }
@@ -300,6 +302,10 @@ describe('@WatchConfig on methods', () => {
     const app = await boot({ providers: [Told] });
     expect(app.get(Told).toldByThen).toBe(1);
     for (const perItem of [2, 3, 4]) await set('prices', { perItem });
+    const prices = app.get(ConfigStore).follow<Prices>('prices', { schema: Prices });
+    await waitFor(() => prices.value.perItem === 4, { what: 'the last change' });
+    expect(told).toHaveLength(1);
+    open();
     await waitFor(() => told.length === 4, { what: 'all to be told' });
 
     expect(told.map(([value]) => value)).toEqual([1, 2, 3, 4]);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { EMPTY, Observable, Subject, throwError } from 'rxjs';
 import { TestScheduler } from 'rxjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { waitFor } from '../../../../../test/support/wait-for.js';
 import { WatchStream } from '../watch-stream.js';
 import { InvalidWatchError } from '../watch.errors.js';
 import { batch } from './batch.js';
@@ -242,7 +243,8 @@ describe('a subscriber that throws', () => {
   afterEach(() => vi.restoreAllMocks());
 
   const rejecting = (): unknown => Promise.reject(new Error('my fault'));
-  const pulse = () => new Promise((resolve) => setTimeout(resolve, 5));
+  const lines = (count: number) =>
+    waitFor(() => logged.mock.calls.length >= count, { what: `${count} logged line(s)` });
   const stream = () =>
     new WatchStream<Told>({ label: '"orders/"' }, (subscriber) => {
       for (const event of [a1, b2]) subscriber.next(event);
@@ -265,8 +267,7 @@ describe('a subscriber that throws', () => {
     piped(stream()).subscribe({
       next: rejecting,
     });
-    await pulse();
-    await pulse();
+    await lines(4);
     expect(seen).toEqual([a1, b2]);
     expect(logged).toHaveBeenCalledTimes(4);
     expect(logged.mock.calls[0]![0]).toMatch(/"orders\/".*my fault/);
@@ -276,7 +277,7 @@ describe('a subscriber that throws', () => {
     new WatchStream<Told>({ label: '"orders/"' }, (subscriber) =>
       subscriber.error(new Error('refused')),
     ).subscribe();
-    await pulse();
+    await lines(1);
     expect(logged.mock.calls).toEqual([[expect.stringMatching(/"orders\/".*refused/)]]);
   });
 
