@@ -9,8 +9,11 @@ interface OwnershipFrame {
   readonly parent: OwnershipFrame | undefined;
 }
 
-/** What a call chain can own. */
-export type OwnershipKind = 'term' | 'lock';
+/**
+ * What a call chain can stand in: a term or a lock of this process, or the ownership of another one,
+ * whose fence came with the call.
+ */
+export type OwnershipKind = 'term' | 'lock' | 'received';
 
 const storage = new AsyncLocalStorage<OwnershipFrame>();
 
@@ -29,8 +32,21 @@ export function currentOwner(kind: OwnershipKind): object | null {
 
 /**
  * The fence of the innermost term or lock that the running call chain stands in,
- * or null outside of any.
+ * or null outside of any. In a handler behind `FenceInterceptor` that is the one its caller sent.
  */
 export function currentFence(): Fence | null {
   return storage.getStore()?.fence ?? null;
+}
+
+/**
+ * The fences of everything that the running call chain stands in, the innermost first; of one
+ * resource only the innermost.
+ */
+export function currentFences(): readonly Fence[] {
+  const fences: Fence[] = [];
+  for (let frame = storage.getStore(); frame; frame = frame.parent) {
+    const { resource } = frame.fence;
+    if (!fences.some((fence) => fence.resource === resource)) fences.push(frame.fence);
+  }
+  return fences;
 }
