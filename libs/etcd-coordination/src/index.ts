@@ -34,7 +34,6 @@ export { currentTerm } from './election/current-term.js';
 export { CandidacyEndedError } from './election/candidacy-ended.error.js';
 export { InvalidCandidacyError } from './election/invalid-candidacy.error.js';
 export { InvalidElectionNameError } from './election/election-name.js';
-export { CoordinationModuleMissingError } from './election/leader-gate.js';
 export { NotLeaderError, type NotLeaderPayload } from './election/not-leader.error.js';
 export { TermEndedError } from './election/term-ended.error.js';
 
@@ -122,6 +121,7 @@ export {
   WatchedValueError,
 } from './watch/watch.errors.js';
 
+export { CoordinationModuleMissingError } from './nest/coordination-module-missing.error.js';
 export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
 
 export { currentFence } from './context/ownership-context.js';

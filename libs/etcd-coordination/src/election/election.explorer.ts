@@ -1,13 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import {
-  type ApplicationClass,
-  classesOf,
-  givenObject,
-  methodsOf,
-} from '../nest/application-classes.js';
-import { isMessageHandler } from '../nest/message-handler.js';
-import { leaderGateKey, type LeaderGate } from './leader-gate.js';
+import { type ApplicationClass, classesOf } from '../nest/application-classes.js';
 import { type Participation, participationsOf } from './participation.js';
 import { markedMethodsOf, TermHookTarget } from './term-hook-target.js';
 
@@ -18,21 +11,6 @@ export interface ExploredElection extends Participation {
   readonly targets: readonly TermHookTarget[];
 }
 
-/** An object that Nest did not build itself (`useFactory`, `useValue`), and so did not give its gate. */
-interface UngatedInstance {
-  readonly className: string;
-  readonly connection: string;
-  readonly instance: object;
-}
-
-/** What the explorer found in an application. */
-export interface Exploration {
-  readonly elections: readonly ExploredElection[];
-  readonly ungated: readonly UngatedInstance[];
-  /** Whether a gated method handles messages. */
-  readonly handlesMessages: boolean;
-}
-
 type Draft = Participation & { participants: Set<string>; targets: TermHookTarget[] };
 
 /** Finds the decorated classes of one application. */
@@ -40,23 +18,12 @@ type Draft = Participation & { participants: Set<string>; targets: TermHookTarge
 export class ElectionExplorer {
   constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
 
-  explore(): Exploration {
+  explore(): readonly ExploredElection[] {
     const found = [...classesOf(this.modules)].filter(
       ({ type }) => participationsOf(type).length > 0,
     );
-    return {
-      elections: electionsOf(found),
-      ungated: found.flatMap(ungatedOf),
-      handlesMessages: found.some(({ type }) =>
-        [...methodsOf(type.prototype)].some(({ method }) => isMessageHandler(method)),
-      ),
-    };
+    return electionsOf(found);
   }
-}
-
-/** Puts the gate on an object that Nest did not build. */
-export function giveGate(instance: object, connection: string, gate: LeaderGate): void {
-  Reflect.defineProperty(instance, leaderGateKey(connection), { value: gate, configurable: true });
 }
 
 function electionsOf(found: readonly ApplicationClass[]): readonly ExploredElection[] {
@@ -81,13 +48,4 @@ function electionsOf(found: readonly ApplicationClass[]): readonly ExploredElect
     }
   }
   return [...drafts.values()].map((draft) => ({ ...draft, participants: [...draft.participants] }));
-}
-
-function ungatedOf({ type, wrapper }: ApplicationClass): readonly UngatedInstance[] {
-  const instance = givenObject(wrapper);
-  if (!instance) return [];
-  const connections = new Set(participationsOf(type).map(({ connection }) => connection));
-  return [...connections]
-    .filter((connection) => !(leaderGateKey(connection) in instance))
-    .map((connection) => ({ className: type.name, connection, instance }));
 }

@@ -37,7 +37,7 @@ import { FakeElections } from '../../../../test/support/fake-elections.js';
 import { freePort } from '../../../../test/support/free-port.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
 import { currentTerm } from './current-term.js';
-import { LeaderGate, leaderGateToken } from './leader-gate.js';
+import { LEADER_GATES, LeaderGate } from './leader-gate.js';
 import { Leader } from './leader.decorator.js';
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -49,7 +49,7 @@ afterEach(async () => {
 function gateProvider(elections: FakeElections) {
   const gate = new LeaderGate(elections, 'me');
   gate.answerMessagesWith(RpcException);
-  return { provide: leaderGateToken('default'), useValue: gate };
+  return { provide: LEADER_GATES.token('default'), useValue: gate };
 }
 
 /** Lets in, and answers `seen` with what it sees of the handler's own metadata. */

@@ -7,7 +7,8 @@ import { currentFence } from '../context/ownership-context.js';
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { currentTerm } from './current-term.js';
 import { InvalidElectionNameError } from './election-name.js';
-import { CoordinationModuleMissingError, LeaderGate, leaderGateToken } from './leader-gate.js';
+import { LEADER_GATES, LeaderGate } from './leader-gate.js';
+import { CoordinationModuleMissingError } from '../nest/coordination-module-missing.error.js';
 import { Leader } from './leader.decorator.js';
 import { NotLeaderError } from './not-leader.error.js';
 
@@ -19,7 +20,7 @@ afterEach(async () => {
 
 /** What the module provides of it, for one connection. */
 function gateModule(elections: FakeElections, connection = 'default'): DynamicModule {
-  const provide = leaderGateToken(connection);
+  const provide = LEADER_GATES.token(connection);
   class GateModule {}
   Module({})(GateModule);
   return {

@@ -1,11 +1,18 @@
 import 'reflect-metadata';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { copyMetadata } from '../nest/copy-metadata.js';
+import {
+  type AnyMethod,
+  assertKnownOptions,
+  type DecoratedPlace,
+  shownPlace,
+  type VoidMethod,
+  wrapMethod,
+} from '../nest/decorated-method.js';
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { isMessageHandler } from '../nest/message-handler.js';
 import type { MethodDecoratorFor } from '../nest/method-decorator.js';
 import { assertElectionName } from './election-name.js';
-import { CoordinationModuleMissingError, type LeaderGate, leaderGateKey } from './leader-gate.js';
+import { LEADER_GATES } from './leader-gate.js';
 import { participate } from './participation.js';
 import { runInTerm } from './run-in-term.js';
 
@@ -21,13 +28,6 @@ export interface LeaderOptions {
   /** The connection over which the election is held. Default `default`. */
   readonly connection?: string;
 }
-
-// oxlint-disable-next-line typescript/no-explicit-any
-type AnyMethod = (...args: any[]) => unknown;
-
-/** A method that returns nothing, or a promise of nothing: a call of it can be skipped. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export type VoidMethod = (...args: any[]) => void | Promise<void>;
 
 /**
  * The method runs on the leader of the election, inside its term's context
@@ -68,46 +68,34 @@ export function Leader(
 export function Leader(election: string, options: LeaderOptions = {}): MethodDecorator {
   assertElectionName(election);
   return (target, name, descriptor: PropertyDescriptor) => {
-    assertLeaderOptions(nameOf(target, name), options);
+    const place = { decorator: 'Leader', target, name };
+    assertLeaderOptions(place, options);
     const { otherwise = 'skip', connection = DEFAULT_CONNECTION } = options;
     participate('Leader', target, name, descriptor, election, connection);
-    const key = leaderGateKey(connection);
     const method = descriptor.value as AnyMethod;
     const promises = returnsPromise(method, target, name);
 
-    const gated: AnyMethod = new Proxy(method, {
-      apply(_, self: Record<symbol, LeaderGate | undefined> | undefined, args: unknown[]) {
-        const gate = self?.[key];
-        const term = gate?.term(election);
-        if (gate && term) return runInTerm(term, () => Reflect.apply(method, self, args));
-        if (gate && otherwise === 'skip') return promises ? Promise.resolve() : undefined;
-        // Asked at the call: the decorator that makes a message handler may stand above.
-        const error = gate
-          ? gate.refusal(election, isMessageHandler(gated))
-          : new CoordinationModuleMissingError(nameOf(target, name), connection);
-        if (promises) return Promise.reject(error);
-        throw error;
-      },
+    wrapMethod(descriptor, (self, args, wrapper) => {
+      const gate = LEADER_GATES.of(self, connection);
+      const term = gate?.term(election);
+      if (gate && term) return runInTerm(term, () => Reflect.apply(method, self, args));
+      if (gate && otherwise === 'skip') return promises ? Promise.resolve() : undefined;
+      // Asked at the call: the decorator that makes a message handler may stand above.
+      const error = gate
+        ? gate.refusal(election, isMessageHandler(wrapper))
+        : LEADER_GATES.missing('Leader', shownPlace(place), connection);
+      if (promises) return Promise.reject(error);
+      throw error;
     });
-    copyMetadata(method, gated);
-    descriptor.value = gated;
   };
 }
 
-/** A misspelt option would skip silently what was meant to fail. */
-function assertLeaderOptions(place: string, options: unknown): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidDecoratorUseError('Leader', place, 'its options are not an object');
-  }
-  const unknown = Object.keys(options).find((key) => key !== 'otherwise' && key !== 'connection');
-  if (unknown !== undefined) {
-    const fault = `it has no option "${unknown}", only "otherwise" and "connection"`;
-    throw new InvalidDecoratorUseError('Leader', place, fault);
-  }
+function assertLeaderOptions(place: DecoratedPlace, options: unknown): void {
+  assertKnownOptions(place, options, ['otherwise', 'connection']);
   const { otherwise = 'skip' } = options as LeaderOptions;
   if (otherwise !== 'skip' && otherwise !== 'throw') {
     const fault = `its option "otherwise" is neither 'skip' nor 'throw'`;
-    throw new InvalidDecoratorUseError('Leader', place, fault);
+    throw new InvalidDecoratorUseError(place.decorator, shownPlace(place), fault);
   }
 }
 
@@ -120,8 +108,4 @@ function returnsPromise(method: AnyMethod, target: object, name: string | symbol
   const { [Symbol.toStringTag]: tag } = method as { [Symbol.toStringTag]?: string };
   if (tag === 'AsyncFunction') return true;
   return Reflect.getMetadata('design:returntype', target, name) === Promise;
-}
-
-function nameOf(target: object, name: string | symbol): string {
-  return `${target.constructor.name}.${String(name)}`;
 }

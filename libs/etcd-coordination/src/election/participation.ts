@@ -1,8 +1,7 @@
 import 'reflect-metadata';
-import { Inject } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
-import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
-import { leaderGateKey, leaderGateToken } from './leader-gate.js';
+import { assertMethod } from '../nest/decorated-method.js';
+import { LEADER_GATES } from './leader-gate.js';
 
 /** An election that a class takes part in, over one connection. */
 export interface Participation {
@@ -24,35 +23,15 @@ export function participate(
   election: string,
   connection: string = DEFAULT_CONNECTION,
 ): Participation {
-  assertMethod(decorator, target, method, descriptor);
+  assertMethod({ decorator, target, name: method }, descriptor);
   const participation = { election, connection };
   const known = participationsOf(target.constructor);
   Reflect.defineMetadata(PARTICIPATIONS, [...known, participation], target.constructor);
-  Inject(leaderGateToken(connection))(target, leaderGateKey(connection));
+  LEADER_GATES.injectInto(target, connection);
   return participation;
 }
 
 /** The elections of a class and of those it extends, as often as they were named. */
 export function participationsOf(type: object): readonly Participation[] {
   return (Reflect.getMetadata(PARTICIPATIONS, type) as Participation[] | undefined) ?? [];
-}
-
-function assertMethod(
-  decorator: string,
-  target: object,
-  method: string | symbol,
-  descriptor: PropertyDescriptor | undefined,
-): void {
-  if (typeof target === 'function') {
-    const place = `the static ${target.name}.${String(method)}`;
-    throw new InvalidDecoratorUseError(
-      decorator,
-      place,
-      'Nest injects nothing into a class itself',
-    );
-  }
-  if (typeof descriptor?.value !== 'function') {
-    const place = `${target.constructor.name}.${String(method)}`;
-    throw new InvalidDecoratorUseError(decorator, place, 'it is not a method');
-  }
 }

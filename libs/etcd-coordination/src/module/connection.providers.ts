@@ -2,7 +2,7 @@ import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { EtcdClient } from '../client/etcd-client.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { ElectionService } from '../election/election.service.js';
-import { LeaderGate, leaderGateToken } from '../election/leader-gate.js';
+import { LEADER_GATES, LeaderGate } from '../election/leader-gate.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import { WatchHub } from '../watch/watch-hub.js';
 import { WatchService } from '../watch/watch.service.js';
@@ -28,7 +28,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
   const hub = getCoordinationToken(WatchHub, connection);
   const watches = getCoordinationToken(WatchService, connection);
   const elections = getCoordinationToken(ElectionService, connection);
-  const gate = leaderGateToken(connection);
+  const gate = LEADER_GATES.token(connection);
   return [
     {
       provide: snapshot,
@@ -97,14 +97,13 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       provide: connectionToken(connection),
       useFactory: (
         registry: ConnectionRegistry,
-        ...[resolved, connected, lease, standing, watcher, service, leaderGate, kept]: [
+        ...[resolved, connected, lease, standing, watcher, service, kept]: [
           ConnectionParts['options'],
           ConnectionParts['client'],
           ConnectionParts['session'],
           ConnectionParts['watch'],
           ConnectionParts['watches'],
           ConnectionParts['elections'],
-          ConnectionParts['gate'],
           ConfigSnapshot | null,
         ]
       ) => {
@@ -115,7 +114,6 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           watch: standing,
           watches: watcher,
           elections: service,
-          gate: leaderGate,
           config: configParts(connected, lease, standing, service, kept, resolved),
           snapshot: kept,
         });
@@ -124,7 +122,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       },
       inject: [
         ConnectionRegistry,
-        ...[options, client, session, hub, watches, elections, gate, snapshot],
+        ...[options, client, session, hub, watches, elections, snapshot],
       ],
     },
     ...configProviders(connection),
@@ -140,7 +138,7 @@ export function connectionExports(connection: string): InjectionToken[] {
     getCoordinationToken(WatchHub, connection),
     getCoordinationToken(WatchService, connection),
     getCoordinationToken(ElectionService, connection),
-    leaderGateToken(connection),
+    LEADER_GATES.token(connection),
     ...configExports(connection),
   ];
 }

@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { ElectionService } from '../election/election.service.js';
-import type { LeaderGate } from '../election/leader-gate.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { WatchService } from '../watch/watch.service.js';
@@ -22,7 +21,6 @@ export interface ConnectionParts {
   readonly watch: WatchHub;
   readonly watches: WatchService;
   readonly elections: ElectionService;
-  readonly gate: LeaderGate;
   readonly config: ConfigParts;
   /** What an earlier run has kept, if it was to keep anything. */
   readonly snapshot: ConfigSnapshot | null;

@@ -7,13 +7,7 @@ import {
 } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
-import {
-  ElectionExplorer,
-  type Exploration,
-  type ExploredElection,
-  giveGate,
-} from '../election/election.explorer.js';
-import type { RpcExceptionType } from '../election/leader-gate.js';
+import { ElectionExplorer, type ExploredElection } from '../election/election.explorer.js';
 import { TermHookRunner } from '../election/term-hook-runner.js';
 import { settledWithin } from '../nest/settled-within.js';
 import { ConnectionRegistry } from './connection-registry.js';
@@ -28,7 +22,7 @@ export class ElectionParticipation
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy
 {
   private readonly logger = new Logger('EtcdCoordination');
-  private exploration: Exploration = { elections: [], ungated: [], handlesMessages: false };
+  private explored: readonly ExploredElection[] = [];
   private runners: readonly TermHookRunner[] = [];
   private subscriptions: readonly Subscription[] = [];
 
@@ -37,14 +31,8 @@ export class ElectionParticipation
     private readonly registry: ConnectionRegistry,
   ) {}
 
-  async onModuleInit(): Promise<void> {
-    await this.registry.allOrNone(async () => {
-      this.exploration = this.explorer.explore();
-      for (const { instance, connection, className } of this.exploration.ungated) {
-        giveGate(instance, connection, this.registry.get(connection, className).parts.gate);
-      }
-      if (this.exploration.handlesMessages) await this.answerMessages();
-    });
+  onModuleInit(): void {
+    this.explored = this.explorer.explore();
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -52,7 +40,7 @@ export class ElectionParticipation
       // Started before, by the registry; what lacks a lease cannot stand in an election.
       await Promise.all(this.registry.all.map((connection) => connection.start()));
       this.followTerms();
-      await Promise.all(this.exploration.elections.map((explored) => this.join(explored)));
+      await Promise.all(this.explored.map((explored) => this.join(explored)));
     });
   }
 
@@ -67,15 +55,13 @@ export class ElectionParticipation
   }
 
   private followTerms(): void {
-    const followed = this.exploration.elections.flatMap(
-      ({ election, connection, participants, targets }) => {
-        const { elections } = this.registry.get(connection, participants.join(', ')).parts;
-        return targets.map((target) => ({
-          runner: new TermHookRunner(target),
-          terms: elections.term$(election),
-        }));
-      },
-    );
+    const followed = this.explored.flatMap(({ election, connection, participants, targets }) => {
+      const { elections } = this.registry.get(connection, participants.join(', ')).parts;
+      return targets.map((target) => ({
+        runner: new TermHookRunner(target),
+        terms: elections.term$(election),
+      }));
+    });
     this.runners = followed.map(({ runner }) => runner);
     this.subscriptions = followed.map(({ runner, terms }) => runner.follow(terms));
   }
@@ -112,14 +98,6 @@ export class ElectionParticipation
         );
       },
     );
-  }
-
-  /** Only loads what the application has loaded itself. */
-  private async answerMessages(): Promise<void> {
-    const { RpcException } = (await import('@nestjs/microservices')) as {
-      RpcException: RpcExceptionType;
-    };
-    for (const { parts } of this.registry.all) parts.gate.answerMessagesWith(RpcException);
   }
 }
 

@@ -6,6 +6,7 @@ import { connectionExports, connectionProviders } from './connection.providers.j
 import { ConnectionRegistry } from './connection-registry.js';
 import type { CoordinationAsyncOptions, CoordinationOptions } from './coordination-options.js';
 import { ElectionParticipation } from './election-participation.js';
+import { GateParticipation } from './gate-participation.js';
 import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
 import { readConnectionName, validateOptions } from './validate-options.js';
 
@@ -19,7 +20,9 @@ import { readConnectionName, validateOptions } from './validate-options.js';
 })
 class ConnectionsModule {}
 
-@Module({ providers: [ElectionExplorer, ElectionParticipation, ConfigRetirement] })
+@Module({
+  providers: [GateParticipation, ElectionExplorer, ElectionParticipation, ConfigRetirement],
+})
 class ParticipationModule {}
 
 /**
