@@ -1,0 +1,132 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ICompare, IRequestOp } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { ClientClosedError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import { grpcFailure } from '../client/grpc-failure.js';
+import { retryDelay } from '../client/retry-delay.js';
+
+/** What stands in a mark after it was settled that a transaction was not applied. Never a name of one. */
+const SPENT = Buffer.from('-');
+
+/**
+ * One key by which transactions, one at a time, are known again when their answers are lost: each
+ * is applied only while the mark is as the one before left it, and leaves its own name in it.
+ *
+ * So a transaction is applied once at most however often it is sent, and reading the mark tells
+ * whether it was; values, which another process may have written just the same, do not.
+ */
+export class CommitMark {
+  /** The revision of the key's last change that is known of; 0 while it is absent. */
+  private revision = '0';
+  private commits = 0;
+  private current: Buffer = SPENT;
+  private retired = false;
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly key: Buffer,
+  ) {}
+
+  /** Whether it can tell of another transaction: what became of the last one is known. */
+  get isUsable(): boolean {
+    return !this.retired;
+  }
+
+  /** Begins a transaction of its own name. */
+  begin(): void {
+    this.current = Buffer.from((this.commits += 1).toString(36));
+  }
+
+  /** Holds as long as nothing was written under this mark since. */
+  compare(): ICompare {
+    return { key: this.key, target: 'Mod', result: 'Equal', mod_revision: this.revision };
+  }
+
+  /** Leaves the transaction's name. A lease ends the mark with this process. */
+  put(lease: string): IRequestOp {
+    return { request_put: { key: this.key, value: this.current, lease } };
+  }
+
+  /** For the branch of a transaction that failed, see {@link wasInTheWay}. */
+  read(): IRequestOp {
+    return { request_range: { key: this.key, keys_only: true } };
+  }
+
+  /** The transaction was applied at `revision`. */
+  applied(revision: string): void {
+    this.revision = revision;
+  }
+
+  /**
+   * Whether the transaction failed because of this mark: its lease has ended or somebody has
+   * deleted it. It can be sent again then.
+   */
+  wasInTheWay(kv: { readonly mod_revision: string } | undefined): boolean {
+    const found = kv?.mod_revision ?? '0';
+    if (found === this.revision) return false;
+    this.revision = found;
+    return true;
+  }
+
+  /** Nobody knows what became of its transaction, so it is never used again. */
+  retire(): void {
+    this.retired = true;
+  }
+
+  /**
+   * Finds out what became of a transaction whose answer was lost: the revision at which it was
+   * applied, or null if it was not, and then it never will be, as the mark it compares is changed
+   * here. Asks for as long as a write may take.
+   *
+   * @param lease as in {@link put}: while it stands, the mark cannot have ended with it
+   * @throws WriteOutcomeUnknownError if etcd does not answer
+   */
+  async settle(what: string, lease: string): Promise<string | null> {
+    const { timeouts, retry } = this.client.options;
+    const end = performance.now() + timeouts.write;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.ask(what, lease, end - performance.now());
+      } catch (error) {
+        if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
+          this.retire();
+          throw error;
+        }
+        const left = end - performance.now();
+        const delay = retryDelay(attempt, retry);
+        if (delay >= left) {
+          this.retire();
+          throw outcomeUnknown(what, error);
+        }
+        await pause(delay);
+      }
+    }
+  }
+
+  private async ask(what: string, lease: string, timeoutMs: number): Promise<string | null> {
+    const spend = { request_put: { key: this.key, value: SPENT, lease } };
+    const answer = await this.client.txn(
+      {
+        compare: [this.compare()],
+        success: [spend],
+        failure: [{ request_range: { key: this.key } }],
+      },
+      // Repeated after it was applied, its comparison fails, and it finds what it put.
+      { repeatable: true, timeoutMs },
+    );
+    if (answer.succeeded) {
+      this.revision = answer.header.revision;
+      return null;
+    }
+    const kv = answer.responses[0]!.response_range.kvs[0];
+    if (!kv) throw outcomeUnknown(what, new Error('its mark was deleted'));
+    this.revision = kv.mod_revision;
+    return kv.value.equals(this.current) ? kv.mod_revision : null;
+  }
+}
+
+/** @param what the write in words, as the object of "the answer to" */
+export function outcomeUnknown(what: string, cause: unknown): WriteOutcomeUnknownError {
+  const lost = cause instanceof WriteOutcomeUnknownError ? cause.cause : cause;
+  return new WriteOutcomeUnknownError(what, grpcFailure(lost).details, lost);
+}

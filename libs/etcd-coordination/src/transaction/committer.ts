@@ -1,0 +1,241 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { ICompare, IRangeRequest, IRangeResponse, IRequestOp, ITxnResponse } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import {
+  ClientClosedError,
+  EtcdUnavailableError,
+  LeaseNotFoundError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
+import { retryDelay } from '../client/retry-delay.js';
+import type { EtcdSession } from '../session/etcd-session.js';
+import type { SessionLease } from '../session/session-lease.js';
+import { outcomeUnknown, type CommitMark } from './commit-mark.js';
+import type { CommitMarks } from './commit-marks.js';
+import type { FenceGuard } from './fence-guard.js';
+import { NoSessionLeaseError, TransactionTooLargeError } from './transaction.errors.js';
+
+/** etcd's `--max-txn-ops`: so many comparisons, and so many operations, a transaction may have. */
+export const MAX_OPERATIONS = 128;
+
+const NO_LEASE = '0';
+
+/** What becomes of a key. */
+export interface PlannedWrite {
+  readonly key: Buffer;
+  /** Relative to the namespace, for people. */
+  readonly name: string;
+  /** Null deletes the key. */
+  readonly value: Buffer | null;
+  /** An id in decimal, `session`, or null for none. */
+  readonly lease: string | null;
+}
+
+/** A transaction, less what its fences add. */
+export interface CommitPlan {
+  /** As the object of "the answer to". */
+  readonly what: string;
+  readonly compare: readonly ICompare[];
+  readonly writes: readonly PlannedWrite[];
+  /** What is read, at the same revision, if a comparison fails. */
+  readonly reads: readonly IRangeRequest[];
+}
+
+/** What came of a transaction. */
+export type CommitOutcome =
+  | { readonly applied: true; readonly revision: bigint }
+  | {
+      readonly applied: false;
+      /** That at which the comparisons failed. */
+      readonly revision: bigint;
+      /** The answers to `reads`; null if there was no room for them. */
+      readonly reads: readonly IRangeResponse[] | null;
+    };
+
+/** A plan with the leases that its keys go on. */
+interface Prepared extends CommitPlan {
+  readonly puts: readonly IRequestOp[];
+  readonly usesSession: boolean;
+  /** Whether it names leases of which the session knows nothing. */
+  readonly usesLeases: boolean;
+}
+
+/** What is known in the end, for those who wait until it is. */
+type Settled = { readonly outcome: CommitOutcome } | { readonly error: unknown };
+
+/**
+ * Sends transactions: each is applied once or not at all, whatever becomes of its answers, and
+ * which of the two it was is known in the end, or is said not to be.
+ */
+export class Committer {
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly marks: CommitMarks,
+    private readonly session: EtcdSession | undefined,
+  ) {}
+
+  /**
+   * @throws TransactionTooLargeError before anything is sent
+   * @throws StaleFenceError if a fence does not stand; nothing was written
+   * @throws NoSessionLeaseError if a key is to go on a lease that there is not
+   * @throws WriteOutcomeUnknownError if the answer was lost and etcd could not be asked since
+   */
+  async commit(plan: CommitPlan, guard: FenceGuard): Promise<CommitOutcome> {
+    const compared = plan.compare.length + guard.count;
+    const written = plan.writes.length;
+    if (Math.max(compared, written) > MAX_OPERATIONS) {
+      throw new TransactionTooLargeError(compared, written, MAX_OPERATIONS);
+    }
+    guard.assertValid();
+    const prepared = await this.prepare(plan);
+    const settled = await guard.run(() => this.settled(prepared, guard));
+    if ('error' in settled) throw settled.error;
+    return settled.outcome;
+  }
+
+  /** Rejects only while the transaction may still be applied. */
+  private async settled(plan: Prepared, guard: FenceGuard): Promise<Settled> {
+    try {
+      return { outcome: await this.send(plan, guard) };
+    } catch (error) {
+      if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
+        throw error;
+      }
+      return { error };
+    }
+  }
+
+  private async send(plan: Prepared, guard: FenceGuard): Promise<CommitOutcome> {
+    if (plan.writes.length === 0) {
+      const answer = await this.client.txn(requestOf(plan, guard));
+      return outcomeOf(answer, plan, guard);
+    }
+    // A transaction that is full has no room for a mark.
+    const hasRoom =
+      plan.compare.length + guard.count < MAX_OPERATIONS && plan.writes.length < MAX_OPERATIONS;
+    if (!hasRoom) return this.sendOnce(plan, guard);
+    const mark = this.marks.take();
+    try {
+      return await this.sendMarked(plan, guard, mark);
+    } finally {
+      this.marks.giveBack(mark);
+    }
+  }
+
+  private async sendOnce(plan: Prepared, guard: FenceGuard): Promise<CommitOutcome> {
+    try {
+      const answer = await this.client.txn(requestOf(plan, guard), { repeatable: false });
+      return outcomeOf(answer, plan, guard);
+    } catch (error) {
+      if (error instanceof WriteOutcomeUnknownError) throw outcomeUnknown(plan.what, error);
+      throw this.explained(error, plan);
+    }
+  }
+
+  private async sendMarked(
+    plan: Prepared,
+    guard: FenceGuard,
+    mark: CommitMark,
+  ): Promise<CommitOutcome> {
+    const { timeouts, retry } = this.client.options;
+    const end = performance.now() + timeouts.write;
+    let lease: SessionLease | null = this.session?.lease ?? null;
+    for (let attempt = 1; ; attempt++) {
+      guard.assertValid();
+      const left = end - performance.now();
+      // An answer that stays away leaves time to ask what became of it.
+      const timeoutMs = left / Math.max(1, retry.maxAttempts - attempt + 1);
+      const markLease = lease?.id ?? NO_LEASE;
+      let lost: WriteOutcomeUnknownError;
+      try {
+        const request = requestOf(plan, guard, mark, markLease);
+        const answer = await this.client.txn(request, { repeatable: false, timeoutMs });
+        if (answer.succeeded) mark.applied(answer.header.revision);
+        else if (mark.wasInTheWay(answer.responses[0]!.response_range.kvs[0])) continue;
+        return outcomeOf(answer, plan, guard, 1);
+      } catch (error) {
+        if (error instanceof ClientClosedError) mark.retire();
+        if (error instanceof LeaseNotFoundError && lease) {
+          // Refused before it was applied. The mark does without; the user's keys cannot.
+          if (!plan.usesLeases) this.session!.reportGone(lease);
+          lease = null;
+          if (!plan.usesSession) continue;
+        }
+        if (!(error instanceof WriteOutcomeUnknownError)) throw this.explained(error, plan);
+        lost = error;
+      }
+      const revision = await mark.settle(plan.what, markLease);
+      if (revision !== null) return { applied: true, revision: BigInt(revision) };
+      const delay = retryDelay(attempt, retry);
+      if (attempt >= retry.maxAttempts || performance.now() + delay >= end) {
+        const detail = 'the answer was lost, and etcd says that nothing was written';
+        throw new EtcdUnavailableError(plan.what, detail, lost.cause);
+      }
+      await pause(delay);
+    }
+  }
+
+  private async prepare(plan: CommitPlan): Promise<Prepared> {
+    const onSession = plan.writes.find(({ lease }) => lease === 'session');
+    const sessionLease = onSession ? await this.sessionLease(onSession.name) : null;
+    const puts = plan.writes.map(({ key, value, lease }): IRequestOp =>
+      value === null
+        ? { request_delete_range: { key } }
+        : {
+            request_put: {
+              key,
+              value,
+              lease: (lease === 'session' ? sessionLease : lease) ?? NO_LEASE,
+            },
+          },
+    );
+    const usesLeases = plan.writes.some(({ lease }) => lease !== null && lease !== 'session');
+    return { ...plan, puts, usesSession: onSession !== undefined, usesLeases };
+  }
+
+  private async sessionLease(name: string): Promise<string> {
+    const { session, client } = this;
+    if (!session) throw new NoSessionLeaseError(name);
+    try {
+      return (await session.ready(AbortSignal.timeout(client.options.timeouts.write))).id;
+    } catch (error) {
+      throw new NoSessionLeaseError(name, error);
+    }
+  }
+
+  private explained(error: unknown, plan: Prepared): unknown {
+    const onSession = plan.writes.find(({ lease }) => lease === 'session');
+    if (!(error instanceof LeaseNotFoundError) || !onSession) return error;
+    return new NoSessionLeaseError(onSession.name, error);
+  }
+}
+
+/** The transaction as etcd takes it. Who failed is told by the mark first, then the fences, then the rest. */
+function requestOf(plan: Prepared, guard: FenceGuard, mark?: CommitMark, lease = NO_LEASE) {
+  const told = [...(mark ? [mark.read()] : []), ...guard.reads()];
+  const hasRoom = told.length + plan.reads.length <= MAX_OPERATIONS;
+  const reads = hasRoom ? plan.reads.map((request_range) => ({ request_range })) : [];
+  return {
+    compare: [...(mark ? [mark.compare()] : []), ...guard.compares(), ...plan.compare],
+    success: [...plan.puts, ...(mark ? [mark.put(lease)] : [])],
+    failure: [...told, ...reads],
+  };
+}
+
+/** @throws StaleFenceError */
+function outcomeOf(
+  { succeeded, header, responses }: ITxnResponse,
+  plan: Prepared,
+  guard: FenceGuard,
+  skipped = 0,
+): CommitOutcome {
+  const revision = BigInt(header.revision);
+  if (succeeded) return { applied: true, revision };
+  guard.assertStands(responses.slice(skipped));
+  const reads = responses.slice(skipped + guard.count);
+  return {
+    applied: false,
+    revision,
+    reads: reads.length < plan.reads.length ? null : reads.map((r) => r.response_range),
+  };
+}
