@@ -18,7 +18,7 @@ export interface FenceLedgerParts {
  * One zero more than the largest has need of: so a number written by hand sorts behind every entry.
  */
 const DIGITS = MAX_TOKEN.toString().length + 1;
-const ENTRY = new RegExp(`^[0-9]{${DIGITS}}$`);
+const ENTRY = new RegExp(`^0[0-9]{${DIGITS - 1}}$`);
 /** Sorts before every entry and after every text with fewer zeros at its start. */
 const BELOW_ALL = '0'.repeat(DIGITS - 1);
 
