@@ -3,19 +3,24 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** One way of doing a piece of work. */
 export interface Contender {
   readonly name: string;
-  /** Does the work once and gives its figure, in the unit of the measure; smaller is better. */
+  /** Does the work once and gives its figure, in the unit of the measure. */
   run(): Promise<number>;
 }
 
-/** Something to measure, by several contenders. The first is what the others are compared with. */
+/**
+ * Something to measure, by several contenders. The first is what the others are compared with, and
+ * the second is what is judged. One who stands alone is judged itself, but not by a ratio.
+ */
 export interface Measure {
   readonly title: string;
   readonly unit: string;
   readonly rounds: number;
   readonly contenders: readonly Contender[];
-  /** The second contender's figure is to be at most this many times the first one's. */
+  /** The judged figure is to be at most this many times the first one's. */
   readonly atMostRatio?: number;
-  /** The second contender's figure is to be at most this. */
+  /** The judged figure, a rate, is to be at least this many times the first one's. */
+  readonly atLeastRatio?: number;
+  /** The judged figure is to be at most this. */
   readonly atMost?: number;
 }
 
@@ -31,6 +36,7 @@ export interface Outcome {
   readonly figures: readonly Figure[];
   /** Median of the ratios within each round, for each contender after the first. */
   readonly ratios: readonly number[];
+  /** Null if there is no target, or nobody to compare with. */
   readonly met: boolean | null;
 }
 
@@ -65,12 +71,15 @@ function summary(name: string, samples: readonly number[]): Figure {
 }
 
 function verdict(
-  { atMost, atMostRatio }: Measure,
+  { atMost, atMostRatio, atLeastRatio }: Measure,
   figures: readonly Figure[],
   ratios: readonly number[],
 ): boolean | null {
-  if (atMost === undefined && atMostRatio === undefined) return null;
-  const absolute = atMost === undefined || (figures[1] ?? figures[0]!).median <= atMost;
-  const relative = atMostRatio === undefined || ratios[0]! <= atMostRatio;
-  return absolute && relative;
+  const [figure, ratio] = [(figures[1] ?? figures[0]!).median, ratios[0]];
+  const targets = [
+    atMost === undefined ? null : figure <= atMost,
+    atMostRatio === undefined || ratio === undefined ? null : ratio <= atMostRatio,
+    atLeastRatio === undefined || ratio === undefined ? null : ratio >= atLeastRatio,
+  ].filter((met) => met !== null);
+  return targets.length === 0 ? null : targets.every((met) => met);
 }

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Etcd3, type Campaign } from 'etcd3';
 import type { Contender, Measure } from './alternate.js';
+import { GoBench } from './go-bench.js';
 import type { LibraryInstance } from './library.js';
-
-const run = promisify(execFile);
 
 /**
  * From a leader's resignation to the win of the candidate that was waiting, which had
@@ -21,7 +18,7 @@ export function handOverMeasure(
     { name: 'plain etcd3', run: () => plainHandOver(endpoint, settleMs) },
     { name: 'library', run: libraryHandOver(a, b, settleMs) },
   ];
-  const go = process.env['GO_BENCH'];
+  const go = GoBench.fromEnv();
   if (go) contenders.push({ name: 'Go clientv3', run: () => goHandOver(go, endpoint, settleMs) });
   return {
     title: `hand-over, the waiting candidate joined ${settleMs} ms before`,
@@ -82,12 +79,8 @@ function elected(campaign: Campaign): Promise<void> {
   });
 }
 
-async function goHandOver(binary: string, endpoint: string, settleMs: number): Promise<number> {
+async function goHandOver(go: GoBench, endpoint: string, settleMs: number): Promise<number> {
   // It makes 20 more to warm up.
-  const options = ['-opt', `n=1,settle=${settleMs}`];
-  const target = endpoint.replace(/^https?:\/\//, '');
-  const args = ['-test', 'elect-handover', '-endpoint', target, ...options];
-  const { stdout } = await run(binary, args);
-  const { p50_us } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { p50_us: number };
+  const { p50_us } = await go.run('elect-handover', endpoint, { n: 1, settle: settleMs });
   return p50_us / 1000;
 }

@@ -10,13 +10,17 @@ export function print({ measure, figures, ratios, met }: Outcome): void {
     );
   }
   const target = targetOf(measure);
-  if (target) console.log(`  target: ${target}: ${met ? 'met' : 'MISSED'}`);
+  const verdict =
+    met === null ? 'not judged, for there is nothing to compare with' : met ? 'met' : 'MISSED';
+  if (target) console.log(`  target: ${target}: ${verdict}`);
 }
 
-function targetOf({ atMost, atMostRatio, unit, contenders }: Outcome['measure']): string | null {
+function targetOf(measure: Outcome['measure']): string | null {
+  const { atMost, atMostRatio, atLeastRatio, unit, contenders } = measure;
   const subject = (contenders[1] ?? contenders[0]!).name;
   const words: string[] = [];
   if (atMostRatio !== undefined) words.push(`${subject} at most ${atMostRatio} ×`);
+  if (atLeastRatio !== undefined) words.push(`${subject} at least ${atLeastRatio} ×`);
   if (atMost !== undefined) words.push(`${subject} at most ${atMost} ${unit}`);
   return words.length > 0 ? words.join(', ') : null;
 }
