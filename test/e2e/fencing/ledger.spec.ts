@@ -7,7 +7,7 @@ import { GrpcProxy, type FaultManner } from '../../support/grpc-proxy.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
 import { clientOptions } from '../client/options.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
-import { fenceOf, NAMESPACE } from './fences.js';
+import { fenceOf, NAMESPACE } from '../../support/fences.js';
 
 const servers = await serversUnderTest();
 

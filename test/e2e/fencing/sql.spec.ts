@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { PostgresServer, postgresPrograms } from '../../support/postgres-server.js';
 import type { SqlSession } from '../../support/sql-session.js';
 import { waitFor } from '../../support/wait-for.js';
-import { fenceOf } from './fences.js';
+import { fenceOf } from '../../support/fences.js';
 
 /** The statements of the documentation, by their names. */
 const SQL = Object.fromEntries(

@@ -12,7 +12,7 @@ import {
   wrapMethod,
 } from '../nest/decorated-method.js';
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
-import { compileKey } from '../nest/key-template.js';
+import { compileKey, type KeySource } from '../nest/key-template.js';
 import { isMessageHandler } from '../nest/message-handler.js';
 import type { MethodDecoratorFor } from '../nest/method-decorator.js';
 import { FENCE_GATES } from './fence-gate.js';
@@ -65,7 +65,7 @@ const OWNED = /^(?:lock|election)\/./;
  * ```
  */
 export function RequireFence(
-  resource: string | ((args: unknown[]) => string),
+  resource: KeySource,
   options: RequireFenceOptions = {},
 ): MethodDecoratorFor<FencedMethod> {
   return (target, name, descriptor) => {

@@ -1,8 +1,5 @@
-import {
-  lockEntrySegment,
-  lockQueuePrefix,
-} from '../../../libs/etcd-coordination/src/client/keys.js';
-import type { Fence } from '../../../libs/etcd-coordination/src/context/fence.js';
+import { lockEntrySegment, lockQueuePrefix } from '../../libs/etcd-coordination/src/client/keys.js';
+import type { Fence } from '../../libs/etcd-coordination/src/context/fence.js';
 
 export const NAMESPACE = 'fencing';
 
