@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   Metadata,
@@ -63,7 +64,10 @@ export class Caller {
     private readonly options: ClientOptions,
     private readonly endpoints: EndpointPool,
     private readonly authenticator: Authenticator,
-  ) {}
+  ) {
+    // Many calls may pause at the same time.
+    setMaxListeners(0, this.closing.signal);
+  }
 
   /** How many requests were sent so far, repeated ones included. */
   get requestsSent(): number {

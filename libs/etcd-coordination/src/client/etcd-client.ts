@@ -165,9 +165,13 @@ export class EtcdClient {
     return this.call('Lease', 'leaseRevoke', { ID: id }, settings);
   }
 
-  /** What is left of a lease. Rejects with an EtcdCoordinationError. */
-  leaseTimeToLive(id: string, settings?: CallSettings): Promise<ILeaseTimeToLiveResponse> {
-    return this.call('Lease', 'leaseTimeToLive', { ID: id }, settings);
+  /** What is left of a lease, and if asked for the keys on it. Rejects with an EtcdCoordinationError. */
+  leaseTimeToLive(
+    id: string,
+    settings?: CallSettings,
+    keys = false,
+  ): Promise<ILeaseTimeToLiveResponse> {
+    return this.call('Lease', 'leaseTimeToLive', { ID: id, keys }, settings);
   }
 
   /** Whether that endpoint answers within `timeoutMs`, and has a leader. */

@@ -24,8 +24,13 @@ export function runOwning<T>(kind: OwnershipKind, owner: object, fence: Fence, w
 
 /** The innermost owner of that kind around the running call chain, or null. */
 export function currentOwner(kind: OwnershipKind): object | null {
+  return findOwner(kind, () => true);
+}
+
+/** The innermost owner of that kind that passes a test, or null. */
+export function findOwner(kind: OwnershipKind, test: (owner: object) => boolean): object | null {
   for (let frame = storage.getStore(); frame; frame = frame.parent) {
-    if (frame.kind === kind) return frame.owner;
+    if (frame.kind === kind && test(frame.owner)) return frame.owner;
   }
   return null;
 }

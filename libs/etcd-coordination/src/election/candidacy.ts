@@ -1,18 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { EtcdCoordinationError } from '../client/coordination.error.js';
-import {
-  ClientClosedError,
-  EtcdAuthenticationError,
-  EtcdPermissionDeniedError,
-  EtcdRequestError,
-  LeaseNotFoundError,
-  RequestTooLargeError,
-} from '../client/etcd.errors.js';
+import { ClientClosedError, LeaseNotFoundError } from '../client/etcd.errors.js';
+import { isFinalFailure } from '../client/final-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
+import { deleteUnchanged } from '../client/unchanged-delete.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
-import { CandidateEntry, deleteOrphan, KeyTakenError, type EntryPlace } from './candidate-entry.js';
+import { CandidateEntry, KeyTakenError, type EntryPlace } from './candidate-entry.js';
 import type { ElectionView } from './election-view.js';
 import type { TermEndReason } from './leader-term.js';
 import { OwnTerm } from './own-term.js';
@@ -146,7 +140,7 @@ export class Candidacy {
           this.ground.session.reportGone(lease);
           continue;
         }
-        if (isFinal(error) || this.ground.view.error) {
+        if (isFinalFailure(error) || this.ground.view.error) {
           if (!(error instanceof ClientClosedError)) {
             this.logger.error(`${this.name} cannot be entered: ${String(error)}`);
           }
@@ -285,7 +279,7 @@ export class Candidacy {
         await entry.withdraw();
         break;
       } catch (error) {
-        if (isFinal(error)) {
+        if (isFinalFailure(error)) {
           this.logger.warn(`The key ${entry.key} stays until its lease ends: ${String(error)}`);
           break;
         }
@@ -310,7 +304,7 @@ export class Candidacy {
     this.logger.warn(
       `The key ${orphan.key.toString()} was put over by somebody and is on no candidate's lease any more; deleting it.`,
     );
-    void deleteOrphan(this.ground.client, orphan)
+    void deleteUnchanged(this.ground.client, orphan)
       .catch((error: unknown) => {
         this.logger.warn(`It cannot be deleted yet, it is tried again: ${String(error)}`);
         return this.pauseUnlessLeaving(RETRY.maxDelayMs).then(() => FAILED);
@@ -337,16 +331,4 @@ export class Candidacy {
   private get name(): string {
     return `The election ${JSON.stringify(this.ground.election)}`;
   }
-}
-
-/** Trying again cannot help. */
-function isFinal(error: unknown): boolean {
-  return (
-    error instanceof EtcdPermissionDeniedError ||
-    error instanceof EtcdAuthenticationError ||
-    error instanceof RequestTooLargeError ||
-    error instanceof ClientClosedError ||
-    (error instanceof EtcdRequestError && error.status === 'INVALID_ARGUMENT') ||
-    !(error instanceof EtcdCoordinationError)
-  );
 }

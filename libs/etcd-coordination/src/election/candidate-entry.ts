@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IKeyValue, ITxnRequest } from 'etcd3';
+import type { ITxnRequest } from 'etcd3';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { CallSettings } from '../client/caller.js';
 import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
@@ -174,14 +174,4 @@ export class CandidateEntry {
     const guards = compare.map((guard) => ({ ...guard, result: 'Equal' as const, key }));
     return this.place.client.txn({ compare: guards, success, failure }, settings);
   }
-}
-
-/** Deletes a key that is on no candidate's lease, unless it has changed since it was seen. */
-export async function deleteOrphan(client: EtcdClient, orphan: IKeyValue): Promise<void> {
-  const { key, mod_revision } = orphan;
-  const unchanged = { target: 'Mod', result: 'Equal', key, mod_revision } as const;
-  await client.txn(
-    { compare: [unchanged], success: [{ request_delete_range: { key } }], failure: [] },
-    { repeatable: true },
-  );
 }

@@ -35,6 +35,8 @@ export function heldObservable<T>(source: Observable<T>, hold: LockHold): Observ
 
     hold.signal.addEventListener('abort', lose);
     subscriber.add(() => end());
+    // Nobody listens any more.
+    if (over) return;
     hold.run(() =>
       source.pipe(takeUntil(stop)).subscribe({
         next: (value) => {

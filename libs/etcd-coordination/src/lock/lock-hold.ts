@@ -3,6 +3,7 @@ import { runOwning } from '../context/ownership-context.js';
 import type { LockHandle } from './lock-handle.js';
 import { LockLostError } from './lock.errors.js';
 import { LockReleasedError } from './lock-released.error.js';
+import { MultiLockHandle } from './multi-handle.js';
 
 /** How something ended that ran under a lock, if not well. */
 export interface Failure {
@@ -14,7 +15,9 @@ export interface Failure {
  * the call returned. It is released once, when the last of them is over.
  */
 export class LockHold {
-  private readonly outside = AsyncLocalStorage.snapshot();
+  /** The context of the call, for what ends after it; to find it costs more than a free lock. */
+  private outside: (<T>(run: () => T) => T) | undefined;
+  private tellOver: (() => void) | undefined;
   /** The call that took the lock is the first. */
   private uses = 1;
   private releasing: Promise<void> | undefined;
@@ -33,14 +36,28 @@ export class LockHold {
 
   /** Runs `work` so that it, and all it starts, stands in the context of the lock. */
   run<T>(work: () => T): T {
-    return runOwning('lock', this.handle, this.handle.fence, work);
+    const { handle } = this;
+    const run = () => runOwning('lock', handle, handle.fence, work);
+    if (!(handle instanceof MultiLockHandle)) return run();
+    // Each of them can be demanded, and is carried to others.
+    return handle.locks.reduceRight(
+      (inner, lock) => () => runOwning('lock', lock, lock.fence, inner),
+      run,
+    )();
   }
 
-  /** The end of the call, which returned what goes on. Lets the lock go if nobody uses that for too long. */
-  handOn(): void {
-    if (--this.uses > 0) return;
-    this.unused = setTimeout(() => void this.release(), this.unusedMs);
-    this.unused.unref();
+  /**
+   * The end of the call, which returned what goes on. Lets the lock go if nobody uses that for too
+   * long. Resolves when it is released.
+   */
+  handOn(): Promise<void> {
+    this.outside = AsyncLocalStorage.snapshot();
+    const over = new Promise<void>((resolve) => (this.tellOver = resolve));
+    if (--this.uses === 0) {
+      this.unused = setTimeout(() => void this.release(), this.unusedMs);
+      this.unused.unref();
+    }
+    return over;
   }
 
   /** The beginning of another use; null if it may begin, otherwise what it fails with. */
@@ -83,13 +100,21 @@ export class LockHold {
     return { error: new LockLostError(key, token, lost.reason, { cause: failure.error }) };
   }
 
-  /** Outside of the lock's context: what goes on afterwards does not stand in it. */
   private release(): Promise<void> {
     clearTimeout(this.unused);
-    return (this.releasing ??= this.outside(() =>
+    return (this.releasing ??= this.giveBack());
+  }
+
+  private async giveBack(): Promise<void> {
+    const release = () => this.handle.release();
+    try {
+      // Outside of the lock's context: what goes on afterwards does not stand in it.
+      await (this.outside ? this.outside(release) : release());
+    } catch {
       // It does not reject, and must not replace what the work has come to if it did.
-      this.handle.release().catch(() => undefined),
-    ));
+    } finally {
+      this.tellOver?.();
+    }
   }
 }
 

@@ -16,11 +16,12 @@ import {
 } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LOCAL_GRANT } from '../context/fence.js';
-import { currentFence } from '../context/ownership-context.js';
+import { currentFence, currentFences } from '../context/ownership-context.js';
 import { currentLock } from './current-lock.js';
 import type { LockHandle, LockLossReason } from './lock-handle.js';
 import { LockLostError } from './lock.errors.js';
 import { LockReleasedError } from './lock-released.error.js';
+import { MultiLockHandle } from './multi-handle.js';
 import { runWithLock } from './run-with-lock.js';
 
 /** A grant that is lost and released on command. */
@@ -337,6 +338,22 @@ describe('an Observable that was returned', () => {
     expect(subscribed).not.toHaveBeenCalled();
   });
 
+  it('is told of as work that goes on, until the lock is released', async () => {
+    let over = false;
+    const source = new Subject<number>();
+    const track = vi.fn<(over: Promise<void>) => void>(
+      (ends) => void ends.then(() => (over = true)),
+    );
+    const held = await runWithLock(handle, () => source, { track });
+    expect(track).toHaveBeenCalledTimes(1);
+    const subscription = held.subscribe();
+    await sleep(2);
+    expect(over).toBe(false);
+    subscription.unsubscribe();
+    await sleep(1);
+    expect(over).toBe(true);
+  });
+
   it('may go on for longer than that once it has begun', async () => {
     vi.useFakeTimers();
     const held = await runWithLock(handle, () => interval(20_000).pipe(take(4)));
@@ -542,10 +559,23 @@ describe('a stream that was returned', () => {
   });
 
   it('is destroyed when nobody reads it in time', async () => {
-    const held = await runWithLock(handle, () => lines(), 10);
+    const held = await runWithLock(handle, () => lines(), { unusedMs: 10 });
     const failed = new Promise((resolve) => held.on('error', resolve));
 
     await expect(failed).resolves.toBeInstanceOf(LockReleasedError);
     await vi.waitFor(() => expect(handle.release).toHaveBeenCalledTimes(1));
+  });
+});
+
+describe('several locks at once', () => {
+  it('are all found in the context, and seen as one', async () => {
+    const [one, two] = [new FakeHandle(), new FakeHandle()];
+    Object.assign(two, { fence: { ...two.fence, resource: 'lock/two' } });
+    const both = new MultiLockHandle([one, two]);
+
+    const seen = await runWithLock(both, () => [currentLock(), currentFence(), currentFences()]);
+
+    expect(seen).toEqual([both, two.fence, [two.fence, one.fence]]);
+    expect(one.release).toHaveBeenCalledTimes(1);
   });
 });

@@ -10,6 +10,14 @@ import { LockHold } from './lock-hold.js';
 /** Milliseconds after which a lock is released if nobody uses the stream that was returned under it. */
 export const UNUSED_MS = 30_000;
 
+/** What {@link runWithLock} is to know of its surroundings. */
+export interface RunWithLockOptions {
+  /** Milliseconds after which what nobody uses releases the lock. Default 30000. */
+  readonly unusedMs?: number;
+  /** Is told of what goes on after the call: the promise resolves when the lock is released. */
+  readonly track?: (over: Promise<void>) => void;
+}
+
 /**
  * Runs `work` in the context of a lock that was granted, and releases it when the work is over.
  *
@@ -26,7 +34,7 @@ export const UNUSED_MS = 30_000;
 export async function runWithLock<T>(
   handle: LockHandle,
   work: (lock: LockHandle) => T | PromiseLike<T>,
-  unusedMs: number = UNUSED_MS,
+  { unusedMs = UNUSED_MS, track }: RunWithLockOptions = {},
 ): Promise<T> {
   const hold = new LockHold(handle, unusedMs);
   let result: T;
@@ -39,7 +47,8 @@ export async function runWithLock<T>(
   }
   const lasting = heldFor(result, hold);
   if (lasting) {
-    hold.handOn();
+    const over = hold.handOn();
+    track?.(over);
     return lasting as T;
   }
   const failure = await hold.leave();

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, LeaseExistsError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { systemClock, type MonotonicClock } from './clock.js';
+import { randomLeaseId } from './lease-id.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SessionLease } from './session-lease.js';
 import { SessionLostError, type LeaseEndReason } from './session-lost.error.js';
@@ -258,11 +258,6 @@ export class EtcdSession {
     this.states.next(next);
     return true;
   }
-}
-
-/** A positive 63-bit number, as etcd wants it. Random, so that nobody else can have chosen it. */
-function randomLeaseId(): string {
-  return ((randomBytes(8).readBigUInt64BE() >> 1n) | 1n).toString();
 }
 
 function hex(id: string): string {

@@ -1,0 +1,154 @@
+import type { IKeyValue, IRangeRequest, IRequestOp, ITxnRequest } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { lockGateKey } from '../client/keys.js';
+import type { TxnAnswer, TxnMerger } from '../client/txn-merger.js';
+import { prefixRange } from '../watch/key-range.js';
+import type { Claim } from './claim.js';
+import { encodeLockRecord } from './lock-record.js';
+import type { GrantRule } from './queue-entry.js';
+
+/** A comparison of a transaction. */
+export type Compare = NonNullable<ITxnRequest['compare']>[number];
+
+/** What tells one queue from the others. */
+export interface QueueKind {
+  /** The lock's or the semaphore's name. */
+  readonly name: string;
+  readonly prefix: string;
+  readonly rule: GrantRule;
+  /** What must be true besides for a key to be put. */
+  readonly condition?: {
+    readonly compare: Compare;
+    /** Makes it true, or throws why it never will be. */
+    establish(): Promise<void>;
+  };
+}
+
+/** Who asks, and of whom. */
+export interface Asker {
+  readonly client: EtcdClient;
+  readonly merger: TxnMerger;
+  readonly namespace: string;
+  readonly instanceId: string;
+}
+
+/**
+ * The requests by which the keys of one queue come and go.
+ *
+ * A request to enter that was not answered might be applied at any later time, behind the back of the
+ * one who has given it up. So each compares the revision of a *gate*, a key of this process that is
+ * absent as long as all goes well; putting it shuts out whatever was sent before.
+ */
+export class ClaimRequests {
+  private gate = { leaseId: '', revision: '0' };
+  private readonly range: { readonly key: Buffer; readonly range_end: Buffer };
+
+  constructor(
+    private readonly asker: Asker,
+    private readonly kind: QueueKind,
+  ) {
+    const { key, rangeEnd } = prefixRange(kind.prefix);
+    this.range = { key, range_end: rangeEnd! };
+  }
+
+  /** Puts the claim's key, and deletes that of another one in the same transaction. The last response tells who is first. */
+  enter(claim: Claim, leaving?: Claim): Promise<TxnAnswer> {
+    const compare = this.comparisons(claim, isAbsent(claim));
+    const success: IRequestOp[] = [this.put(claim), { request_range: this.first(claim) }];
+    const touches = [this.kind.prefix];
+    if (leaving) {
+      compare.push(isStanding(leaving));
+      success.unshift({ request_delete_range: { key: Buffer.from(leaving.key) } });
+      touches.push(leaving.key);
+    }
+    return this.asker.merger.run({ compare, success, failure: [] }, touches);
+  }
+
+  /** Puts the claim's key if there is none in the queue. Otherwise its one response tells who is first. */
+  enterIfFree(claim: Claim): Promise<TxnAnswer> {
+    const { range } = this;
+    const empty = {
+      ...({ target: 'Create', result: 'Equal', create_revision: '0' } as const),
+      ...range,
+    };
+    const request: ITxnRequest = {
+      compare: this.comparisons(claim, empty),
+      success: [this.put(claim)],
+      failure: [{ request_range: this.first() }],
+    };
+    return this.asker.merger.run(request, [this.kind.prefix]);
+  }
+
+  /** Deletes the claim's key; nothing that was put there since. */
+  async leave(claim: Claim): Promise<boolean> {
+    const { succeeded } = await this.asker.merger.run(
+      {
+        compare: [isStanding(claim)],
+        success: [{ request_delete_range: { key: Buffer.from(claim.key) } }],
+        failure: [],
+      },
+      [claim.key],
+    );
+    return succeeded;
+  }
+
+  /**
+   * Shuts the gate behind all that was sent, and gives the claim's key, if it stands, and who else
+   * does. A gate that was shut twice, as an answer was lost, is found shut by the next request.
+   */
+  async settle(claim: Claim): Promise<{ own: IKeyValue | null; kvs: IKeyValue[] }> {
+    const { lease } = claim;
+    const gate = { key: this.gateKey(claim), value: Buffer.alloc(0), lease: lease.id };
+    const { revision, responses } = await this.asker.merger.run(
+      {
+        compare: [],
+        success: [
+          { request_put: gate },
+          { request_range: { key: Buffer.from(claim.key) } },
+          { request_range: this.first(claim) },
+        ],
+        failure: [],
+      },
+      [gate.key.toString(), claim.key, this.kind.prefix],
+    );
+    this.gate = { leaseId: lease.id, revision };
+    const [own] = responses[1]!.response_range.kvs;
+    const kvs = responses[2]!.response_range.kvs;
+    return { own: own?.lease === lease.id ? own : null, kvs };
+  }
+
+  private comparisons(claim: Claim, first: Compare): Compare[] {
+    const { condition } = this.kind;
+    const { leaseId, revision } = this.gate;
+    const gate: Compare = {
+      ...{ target: 'Mod', result: 'Equal' },
+      key: this.gateKey(claim),
+      mod_revision: leaseId === claim.lease.id ? revision : '0',
+    };
+    return condition ? [first, gate, condition.compare] : [first, gate];
+  }
+
+  private gateKey({ lease }: Claim): Buffer {
+    return Buffer.from(lockGateKey(this.asker.namespace, this.kind.name, BigInt(lease.id)));
+  }
+
+  /** Who came first; and where others may hold it too, everybody. */
+  private first(claim?: Claim): IRangeRequest {
+    if (claim && (claim.shared || this.kind.condition)) return this.range;
+    return { ...this.range, limit: 1, sort_order: 'Ascend', sort_target: 'Create' };
+  }
+
+  private put({ key, keep, lease }: Claim): IRequestOp {
+    const value = encodeLockRecord({ id: this.asker.instanceId, keep });
+    return { request_put: { key: Buffer.from(key), value, lease: lease.id } };
+  }
+}
+
+function isAbsent({ key }: Claim): Compare {
+  return { target: 'Create', result: 'Equal', key: Buffer.from(key), create_revision: '0' };
+}
+
+function isStanding({ key, revision }: Claim): Compare {
+  const create_revision = String(revision);
+  return { target: 'Create', result: 'Equal', key: Buffer.from(key), create_revision };
+}

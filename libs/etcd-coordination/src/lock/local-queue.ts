@@ -1,0 +1,335 @@
+import type { SessionLease } from '../session/session-lease.js';
+import type { Claim } from './claim.js';
+import type { ClaimQueue, Found, QueueGround } from './claim-queue.js';
+import { HoldKey } from './hold-key.js';
+import type { LockLossReason } from './lock-handle.js';
+import type { LockOptions, LockTurns } from './lock-options.js';
+import { LockWait } from './lock-wait.js';
+import { LockLostError, LockShutdownError } from './lock.errors.js';
+import { MOST_TURNS, OwnLock, type LockOrigin } from './own-lock.js';
+
+/**
+ * Those of this process who want one lock. They queue here, behind one key in etcd, and pass the lock
+ * on among them without a call: for as long as they like while nobody else waits, for a bounded
+ * number of turns or milliseconds while another process does. Then the key is exchanged for one at
+ * the end of the queue, in one transaction.
+ */
+export class LocalQueue implements LockOrigin {
+  private waiting: LockWait[] = [];
+  /** The key that stands for all of them. */
+  private claim: Claim | null = null;
+  private holder: OwnLock | null = null;
+  /** Grants behind the claim's key so far. */
+  private turns = 0;
+  private tenureSince = 0;
+  private keep = false;
+  private observing = false;
+  private starting = false;
+  /** The deletion of the last key, which the next one waits for: it would stand behind it. */
+  private leaving: Promise<unknown> | null = null;
+  private closing = false;
+
+  constructor(
+    readonly name: string,
+    readonly resource: string,
+    private readonly ground: QueueGround,
+    private readonly queue: ClaimQueue,
+    private readonly limits: LockTurns,
+    /** It is idle, and may be forgotten. */
+    private readonly idle: () => void,
+  ) {}
+
+  /** Whether nobody of this process holds the lock or wants it. */
+  get isIdle(): boolean {
+    return !this.holder && !this.claim && this.waiting.length === 0 && !this.starting;
+  }
+
+  acquire(options: LockOptions): Promise<OwnLock> {
+    if (this.mayGrantNow(options)) return Promise.resolve(this.take(options));
+    const wait: LockWait = new LockWait(
+      this.name,
+      options,
+      () => (this.holder ? this.ground.instanceId : this.queue.holder),
+      () => this.leave(wait),
+    );
+    this.waiting.push(wait);
+    this.pump();
+    return wait.granted;
+  }
+
+  /** Grants it if nobody has it or waits for it, anywhere; otherwise tells who does. */
+  async acquireIfFree(options: LockOptions): Promise<OwnLock | Found> {
+    // A key that is being deleted is nobody's.
+    while (this.leaving) await this.leaving;
+    if (this.mayGrantNow(options)) return this.take(options);
+    const { holder, claim, waiting } = this;
+    if (holder || waiting.length > 0 || this.starting || (claim && claim.state !== 'granted')) {
+      return { holder: this.ground.instanceId, mayYield: false };
+    }
+    const wait: LockWait = new LockWait(
+      this.name,
+      options,
+      () => null,
+      () => this.leave(wait),
+    );
+    this.waiting.push(wait);
+    if (claim) this.pump();
+    else {
+      const found = await this.startIfFree(wait);
+      if (found) return found;
+    }
+    return wait.granted;
+  }
+
+  giveBack(lock: OwnLock): Promise<void> {
+    if (this.holder !== lock) return Promise.resolve();
+    if (lock.hold) {
+      lock.hold.end(() => {
+        if (this.holder === lock) void this.passOn(lock);
+      });
+      return Promise.resolve();
+    }
+    return this.passOn(lock);
+  }
+
+  /** What the view tells has changed: a kept lock is given up once somebody else asks for it. */
+  changed(): void {
+    const { claim } = this;
+    if (claim?.state === 'granted' && !this.holder && this.waiting.length === 0) {
+      if (!this.keep || this.queue.seesOthers(claim)) void this.retire(claim);
+    }
+    if (this.isIdle) this.idle();
+  }
+
+  /** Refuses those who wait, and from now on all who would have to. */
+  drain(): void {
+    this.closing = true;
+    this.keep = false;
+    for (const wait of [...this.waiting]) wait.giveUp(new LockShutdownError(this.name));
+    this.changed();
+  }
+
+  close(): void {
+    this.drain();
+    this.holder?.hold?.leave();
+    this.holder?.lose('shutdown');
+  }
+
+  private mayGrantNow({ holdAtLeastMs }: LockOptions): boolean {
+    return (
+      this.claim?.state === 'granted' &&
+      !this.holder &&
+      this.waiting.length === 0 &&
+      !holdAtLeastMs &&
+      this.claim.lease.isValid()
+    );
+  }
+
+  private take({ keep = false }: LockOptions): OwnLock {
+    this.keep = keep && !this.closing;
+    return (this.holder = new OwnLock(this, this.claim!, this.turns++));
+  }
+
+  /** Does what is next: asks for the lock, or passes it to the first who waits. */
+  private pump(): void {
+    const { claim } = this;
+    if (this.holder) {
+      // To know whether others wait, by the time that it comes back.
+      if (this.waiting.length > 0) this.observe();
+      return;
+    }
+    if (!claim) {
+      if (this.waiting.length > 0) void this.start();
+      else if (this.isIdle) this.rest();
+      return;
+    }
+    if (claim.state !== 'granted') return;
+    if (this.waiting.length > 0) this.grant(this.waiting.shift()!);
+    else if (this.keep && !this.queue.seesOthers(claim)) this.observe();
+    else void this.retire(claim);
+  }
+
+  private grant(wait: LockWait): void {
+    const lock = this.take(wait.options);
+    const { holdAtLeastMs = 0 } = wait.options;
+    if (holdAtLeastMs > 0) void this.grantHeld(wait, lock, holdAtLeastMs);
+    else wait.grant(lock);
+    if (this.waiting.length > 0) this.observe();
+  }
+
+  private async grantHeld(wait: LockWait, lock: OwnLock, ms: number): Promise<void> {
+    try {
+      const { client } = this.ground;
+      lock.hold = await HoldKey.put(client, this.queue.kind.prefix, lock.claim, ms);
+      if (!lock.hold) throw new LockLostError(this.name, lock.token, 'key-deleted');
+    } catch (error) {
+      wait.fail(error);
+      await lock.release();
+      return;
+    }
+    if (wait.isOver) await lock.release();
+    else wait.grant(lock);
+  }
+
+  /** The lock came back: to the next one here, or to other processes. */
+  private passOn(lock: OwnLock): Promise<void> {
+    const { claim } = lock;
+    this.holder = null;
+    // Its loss was told to all by now.
+    if (this.claim !== claim || claim.state !== 'granted') {
+      this.pump();
+      return Promise.resolve();
+    }
+    const mustRenew = lock.mayBeLate || this.turns >= MOST_TURNS;
+    if (this.waiting.length === 0) {
+      if (this.keep && !mustRenew && !this.queue.seesOthers(claim)) {
+        this.observe();
+        return Promise.resolve();
+      }
+      return this.retire(claim);
+    }
+    if (!mustRenew && (!this.queue.mayOthersWait(claim) || !this.isTenureOver())) {
+      this.grant(this.waiting.shift()!);
+      return Promise.resolve();
+    }
+    return this.exchange(claim);
+  }
+
+  private isTenureOver(): boolean {
+    const { localTurns, localMs } = this.limits;
+    return this.turns >= localTurns || performance.now() - this.tenureSince >= localMs;
+  }
+
+  private async start(): Promise<void> {
+    if (this.starting) return;
+    this.starting = true;
+    try {
+      while (this.leaving) await this.leaving;
+      const lease = await this.ground.session.ready();
+      const [first] = this.waiting;
+      if (first && !this.claim) await this.enter(this.newClaim(lease, first.options));
+    } catch (error) {
+      for (const wait of this.waiting.splice(0)) wait.fail(error);
+    } finally {
+      this.starting = false;
+    }
+    if (!this.claim) this.pump();
+  }
+
+  private async startIfFree(wait: LockWait): Promise<Found | null> {
+    let found: Found | null = null;
+    this.starting = true;
+    try {
+      const lease = await this.ground.session.ready(wait.options.signal);
+      const claim = this.newClaim(lease, wait.options);
+      found = await this.queue.enterIfFree(claim);
+      if (claim.state !== 'granted') this.drop(claim);
+      // Lost at once: whoever has it now.
+      if (!wait.isOver) found ??= { holder: null, mayYield: false };
+    } catch (error) {
+      this.drop(this.claim);
+      wait.fail(error);
+    } finally {
+      this.starting = false;
+      this.remove(wait);
+      this.pump();
+    }
+    if (found) wait.cancel();
+    return found;
+  }
+
+  private newClaim(lease: SessionLease, { keep = false }: LockOptions): Claim {
+    const claim: Claim = this.queue.claim(
+      lease,
+      {
+        granted: () => {
+          this.turns = 0;
+          this.tenureSince = performance.now();
+          this.pump();
+        },
+        lost: (reason) => this.lost(claim, reason),
+      },
+      { keep },
+    );
+    return (this.claim = claim);
+  }
+
+  private async enter(claim: Claim, leaving?: Claim): Promise<void> {
+    try {
+      await this.queue.enter(claim, leaving);
+    } catch (error) {
+      this.drop(claim);
+      throw error;
+    }
+    if (claim.state === 'waiting') this.observe();
+    // They have all given up meanwhile.
+    if (this.claim === claim && this.waiting.length === 0 && !this.holder) void this.giveUp(claim);
+  }
+
+  /** Goes back to the end of the queue, and lets go of the lock, at once. */
+  private async exchange(claim: Claim): Promise<void> {
+    const { lease } = claim;
+    const next = this.newClaim(lease, this.waiting[0]!.options);
+    try {
+      await this.enter(next, claim);
+    } catch (error) {
+      for (const wait of this.waiting.splice(0)) wait.fail(error);
+    }
+  }
+
+  private lost(claim: Claim, reason: LockLossReason): void {
+    if (this.holder?.claim === claim) {
+      this.holder.hold?.leave();
+      this.holder.lose(reason);
+      this.holder = null;
+    }
+    this.drop(claim);
+    this.pump();
+  }
+
+  private drop(claim: Claim | null): void {
+    if (claim && this.claim === claim) this.claim = null;
+  }
+
+  /** Deletes the key of a lock that nobody here holds. */
+  private async retire(claim: Claim): Promise<void> {
+    this.drop(claim);
+    const leaving = this.queue.withdraw(claim);
+    this.leaving = leaving;
+    await leaving;
+    if (this.leaving === leaving) this.leaving = null;
+    this.pump();
+  }
+
+  private leave(wait: LockWait): Promise<unknown> {
+    this.remove(wait);
+    const { claim } = this;
+    if (this.waiting.length > 0 || this.holder || !claim || claim.state === 'granted') {
+      return Promise.resolve();
+    }
+    return this.giveUp(claim);
+  }
+
+  private giveUp(claim: Claim): Promise<void> {
+    // Granted, it is for the next who comes, or retired.
+    if (claim.state === 'granted') this.pump();
+    return claim.state === 'granted' ? Promise.resolve() : this.retire(claim);
+  }
+
+  private remove(wait: LockWait): void {
+    const at = this.waiting.indexOf(wait);
+    if (at >= 0) this.waiting.splice(at, 1);
+  }
+
+  private observe(): void {
+    if (this.observing) return;
+    this.observing = true;
+    this.queue.observe();
+  }
+
+  private rest(): void {
+    if (this.observing) this.queue.unobserve();
+    this.observing = false;
+    this.idle();
+  }
+}

@@ -1,0 +1,103 @@
+import { lockQueuePrefix } from '../client/keys.js';
+import { settledWithin } from '../nest/settled-within.js';
+import type { QueueGround } from './claim-queue.js';
+import type { QueueKind } from './claim-requests.js';
+import { LockCheck } from './lock-check.js';
+import { assertLockName } from './lock-name.js';
+import type { LockTurns } from './lock-options.js';
+import { NamedLock } from './named-lock.js';
+import { lockRule } from './queue-entry.js';
+import { SingleLock } from './single-lock.js';
+
+/** Everything that this process holds or waits for. */
+export class LockBook {
+  private readonly named = new Map<string, NamedLock>();
+  /** Work of `using` that is under way. */
+  private readonly running = new Set<Promise<unknown>>();
+  private readonly check: LockCheck;
+  private draining = false;
+  private closed = false;
+
+  constructor(
+    private readonly ground: QueueGround,
+    private readonly turns: LockTurns,
+  ) {
+    const { client, session } = ground;
+    this.check = new LockCheck(
+      client,
+      session,
+      () => this.unobserved(),
+      (claim) => claim.end('key-deleted'),
+    );
+  }
+
+  /** Whether nobody is to wait any more. */
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /**
+   * The lock of a name, for reading or for writing.
+   *
+   * @throws InvalidLockNameError for a name that none can have
+   */
+  lock(name: string, shared: boolean): SingleLock {
+    const way = shared ? 'shared' : 'local';
+    // Whatever is in the book has been looked at.
+    if (!this.named.has(name)) assertLockName(name);
+    return new SingleLock(this, name, `lock/${name}`, null, { way, bookName: name });
+  }
+
+  /** What this process has to do with a lock, which it is asked for anew each time: it may be forgotten meanwhile. */
+  open(bookName: string, name: string, resource: string, kind: QueueKind | null): NamedLock {
+    let named = this.named.get(bookName);
+    if (!named) {
+      const forget = () => {
+        if (this.named.get(bookName) === named) this.named.delete(bookName);
+      };
+      const queue = kind ?? this.queueOf(name);
+      named = new NamedLock(this.ground, queue, resource, this.turns, forget);
+      this.named.set(bookName, named);
+      this.check.start();
+    }
+    return named;
+  }
+
+  /** Counts `work` as running until it settles. */
+  track<T>(work: Promise<T>): Promise<T> {
+    this.running.add(work);
+    return work.finally(() => this.running.delete(work));
+  }
+
+  async drain(budgetMs: number): Promise<void> {
+    this.draining = true;
+    for (const named of [...this.named.values()]) named.drain();
+    const end = performance.now() + budgetMs;
+    // What runs may start more before it ends.
+    while (this.running.size > 0) {
+      const left = end - performance.now();
+      if (left <= 0) return;
+      await settledWithin(Promise.allSettled(this.running), left);
+    }
+  }
+
+  close(): Promise<void> {
+    this.draining = this.closed = true;
+    this.check.stop();
+    for (const named of [...this.named.values()]) named.close();
+    this.named.clear();
+    return Promise.resolve();
+  }
+
+  private queueOf(name: string): QueueKind {
+    return { name, prefix: lockQueuePrefix(this.ground.namespace, name), rule: lockRule };
+  }
+
+  private *unobserved() {
+    for (const named of this.named.values()) yield* named.unobserved;
+  }
+}

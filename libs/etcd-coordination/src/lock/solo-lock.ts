@@ -1,0 +1,167 @@
+import type { Claim } from './claim.js';
+import type { ClaimQueue, Found, QueueGround } from './claim-queue.js';
+import { HoldKey } from './hold-key.js';
+import type { LockOptions } from './lock-options.js';
+import { LockWait } from './lock-wait.js';
+import { LockLostError, LockShutdownError } from './lock.errors.js';
+import { OwnLock, type LockOrigin } from './own-lock.js';
+
+/**
+ * Those of this process who each stand in the queue with a key of their own: readers, holders of a
+ * semaphore's permits, and writers who want to be served strictly in the order in which all
+ * processes came.
+ */
+export class SoloLock implements LockOrigin {
+  private readonly waiting = new Map<LockWait, Claim | null>();
+  private readonly held = new Set<OwnLock>();
+  private observing = false;
+
+  constructor(
+    readonly name: string,
+    readonly resource: string,
+    private readonly ground: QueueGround,
+    private readonly queue: ClaimQueue,
+    private readonly shared: boolean,
+    /** It is idle, and may be forgotten. */
+    private readonly idle: () => void,
+  ) {}
+
+  /** Whether nobody of this process holds it or wants it. */
+  get isIdle(): boolean {
+    return this.waiting.size === 0 && this.held.size === 0;
+  }
+
+  acquire(options: LockOptions): Promise<OwnLock> {
+    const wait = this.wait(options);
+    void this.enter(wait);
+    return wait.granted;
+  }
+
+  /** Grants it if that is so at once; otherwise tells who came before. */
+  async acquireIfFree(options: LockOptions): Promise<OwnLock | Found> {
+    const wait = this.wait(options);
+    await this.enter(wait);
+    const claim = this.waiting.get(wait);
+    if (claim?.state !== 'waiting') return wait.granted;
+    wait.cancel();
+    await this.leave(wait);
+    return { holder: claim.behind?.id ?? null, mayYield: claim.behind?.keep ?? false };
+  }
+
+  async giveBack(lock: OwnLock): Promise<void> {
+    if (lock.hold) {
+      lock.hold.end(() => void this.putBack(lock));
+      return;
+    }
+    await this.putBack(lock);
+  }
+
+  drain(): void {
+    for (const wait of [...this.waiting.keys()]) wait.giveUp(new LockShutdownError(this.name));
+  }
+
+  close(): void {
+    this.drain();
+    for (const lock of this.held) {
+      lock.hold?.leave();
+      lock.lose('shutdown');
+    }
+  }
+
+  private wait(options: LockOptions): LockWait {
+    const wait: LockWait = new LockWait(
+      this.name,
+      options,
+      () => this.waiting.get(wait)?.behind?.id ?? this.queue.holder,
+      () => this.leave(wait),
+    );
+    this.waiting.set(wait, null);
+    return wait;
+  }
+
+  /** Resolves when the key stands, or it is certain that it never will. */
+  private async enter(wait: LockWait): Promise<void> {
+    try {
+      const lease = await this.ground.session.ready(wait.options.signal);
+      if (wait.isOver) return;
+      let lock: OwnLock | undefined;
+      const claim: Claim = this.queue.claim(
+        lease,
+        {
+          granted: () => {
+            // Whoever gave up sees to the key.
+            if (wait.isOver) return;
+            lock = this.take(claim);
+            void this.grant(wait, lock);
+          },
+          lost: (reason) => {
+            lock?.hold?.leave();
+            lock?.lose(reason);
+            if (lock) this.forget(lock);
+            // Once more, from the end of the queue.
+            else if (!wait.isOver) void this.enter(wait);
+          },
+        },
+        { shared: this.shared },
+      );
+      this.waiting.set(wait, claim);
+      await this.queue.enter(claim);
+      if (claim.state === 'waiting') this.observe();
+    } catch (error) {
+      wait.fail(error);
+      await this.leave(wait);
+    }
+  }
+
+  private take(claim: Claim): OwnLock {
+    const lock = new OwnLock(this, claim, 0);
+    this.held.add(lock);
+    return lock;
+  }
+
+  private async grant(wait: LockWait, lock: OwnLock): Promise<void> {
+    const { holdAtLeastMs = 0 } = wait.options;
+    this.waiting.delete(wait);
+    try {
+      if (holdAtLeastMs > 0) {
+        const { prefix } = this.queue.kind;
+        lock.hold = await HoldKey.put(this.ground.client, prefix, lock.claim, holdAtLeastMs);
+        if (!lock.hold) throw new LockLostError(this.name, lock.token, 'key-deleted');
+      }
+    } catch (error) {
+      wait.fail(error);
+    }
+    if (wait.isOver) await lock.release();
+    else wait.grant(lock);
+  }
+
+  private async putBack(lock: OwnLock): Promise<void> {
+    if (!this.held.has(lock)) return;
+    await this.queue.withdraw(lock.claim);
+    this.forget(lock);
+  }
+
+  private forget(lock: OwnLock): void {
+    if (this.held.delete(lock)) this.rest();
+  }
+
+  private async leave(wait: LockWait): Promise<void> {
+    const claim = this.waiting.get(wait);
+    if (!this.waiting.delete(wait)) return;
+    if (claim) await this.queue.withdraw(claim);
+    this.rest();
+  }
+
+  private observe(): void {
+    if (this.observing) return;
+    this.observing = true;
+    this.queue.observe();
+  }
+
+  private rest(): void {
+    if (!this.isIdle) return;
+    if (this.observing) this.queue.unobserve();
+    this.observing = false;
+    this.idle();
+  }
+}
