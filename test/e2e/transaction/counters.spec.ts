@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
-import { freshPrefix, increment, NAMESPACE, standing, startTransactions } from './transactions.js';
+import { freshPrefix, increment, standing, startTransactions } from './transactions.js';
 
 describe.each(await serversUnderTest())('counters, $name', ({ start }) => {
   let server: ServerUnderTest;
@@ -26,38 +26,30 @@ describe.each(await serversUnderTest())('counters, $name', ({ start }) => {
     expect(await standing(server.endpoint, key)).toEqual({ [key]: '40' });
   });
 
-  it('16 workers add 100 each to one counter, and it ends at 1,600', async () => {
-    const { transactions, client } = await startTransactions(server.endpoint);
-    const key = `${freshPrefix()}counter`;
-    let calls = 0;
-    let most = 0;
-    const since = performance.now();
-    const before = client.requestsSent;
-    const worker = async () => {
-      for (let n = 0; n < 100; n++) {
-        const own = await increment(transactions, key);
-        calls += own;
-        most = Math.max(most, own);
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, worker));
-    console.log({ ms: performance.now() - since, calls, most, sent: client.requestsSent - before });
-    expect(await standing(server.endpoint, key)).toEqual({ [key]: '1600' });
-  });
+  it(
+    '16 workers add 100 each to one counter, and it ends at 1,600',
+    { timeout: 60_000 },
+    async () => {
+      const { transactions } = await startTransactions(server.endpoint);
+      const key = `${freshPrefix()}counter`;
+      const worker = async () => {
+        for (let n = 0; n < 100; n++) await increment(transactions, key);
+      };
+      await Promise.all(Array.from({ length: 16 }, worker));
+      expect(await standing(server.endpoint, key)).toEqual({ [key]: '1600' });
+    },
+  );
 
-  it('4 processes of 4 workers each do so too', async () => {
+  it('4 processes of 4 workers each do so too', { timeout: 60_000 }, async () => {
     const key = `${freshPrefix()}counter`;
     const processes = await Promise.all(
       Array.from({ length: 4 }, () => startTransactions(server.endpoint)),
     );
-    let most = 0;
-    const since = performance.now();
     const worker = async (n: number) => {
       const { transactions } = processes[n % 4]!;
-      for (let i = 0; i < 100; i++) most = Math.max(most, await increment(transactions, key));
+      for (let i = 0; i < 100; i++) await increment(transactions, key);
     };
     await Promise.all(Array.from({ length: 16 }, (_, n) => worker(n)));
-    console.log({ ms: performance.now() - since, most });
     expect(await standing(server.endpoint, key)).toEqual({ [key]: '1600' });
   });
 
@@ -72,6 +64,5 @@ describe.each(await serversUnderTest())('counters, $name', ({ start }) => {
     expect(during - before).toBeLessThanOrEqual(5);
     await session.close();
     expect(Object.keys(await standing(server.endpoint, 'transaction/'))).toHaveLength(before);
-    expect(NAMESPACE).toBe('transacting');
   });
 });

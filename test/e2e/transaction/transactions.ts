@@ -37,9 +37,7 @@ export function freshPrefix(): string {
 /** What stands under a prefix of the namespace, by relative key. */
 export async function standing(endpoint: string, prefix: string): Promise<Record<string, string>> {
   const keys = await keysUnder(endpoint, `${NAMESPACE}/${prefix}`);
-  return Object.fromEntries(
-    keys.map(({ key, value }) => [key.slice(NAMESPACE.length + 1), value] as const).sort(),
-  );
+  return Object.fromEntries(keys.map(({ key, value }) => [key.slice(NAMESPACE.length + 1), value]));
 }
 
 /** Adds one to a counter of decimal digits. */

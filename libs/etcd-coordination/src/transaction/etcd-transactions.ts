@@ -3,6 +3,7 @@ import type { Fence } from '../context/fence.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import { CommitMarks } from './commit-marks.js';
 import { Committer } from './committer.js';
+import { ConflictTurns } from './conflict-turns.js';
 import { FenceGuard } from './fence-guard.js';
 import { FencedTransactions } from './fenced-transactions.js';
 import { GuardedTransactions } from './guarded-transactions.js';
@@ -33,7 +34,10 @@ export class EtcdTransactions extends GuardedTransactions {
   constructor({ client, namespace, session }: TransactionDeps) {
     const marks = new CommitMarks(client, namespace);
     const committer = new Committer(client, marks, session);
-    super({ client, keys: new TransactionKeys(namespace), committer }, FenceGuard.none);
+    super(
+      { client, keys: new TransactionKeys(namespace), committer, turns: new ConflictTurns() },
+      FenceGuard.none,
+    );
     this.marks = marks;
     this.keepsMarks = session === undefined;
   }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { retryDelay } from '../client/retry-delay.js';
 import type { Committer } from './committer.js';
+import type { ConflictTurns, Turn } from './conflict-turns.js';
 import type { FenceGuard } from './fence-guard.js';
 import type { Prefetched } from './snapshot-reader.js';
 import { isOutdated, StmAttempt } from './stm-attempt.js';
@@ -18,6 +19,7 @@ export interface TransactionGround {
   readonly client: EtcdClient;
   readonly keys: TransactionKeys;
   readonly committer: Committer;
+  readonly turns: ConflictTurns;
 }
 
 /** What came of a transaction in the end. */
@@ -28,9 +30,12 @@ export interface StmResult<T> {
   readonly attempts: number;
 }
 
+/** The function of a transaction. */
+export type StmWork<T> = (transaction: Transaction) => T | Promise<T>;
+
 /** Why an attempt did not commit. */
 interface Conflict {
-  readonly keys: readonly string[];
+  readonly changed: readonly { readonly id: string; readonly name: string }[];
   readonly prefetched: Prefetched | null;
   readonly cause?: unknown;
 }
@@ -41,60 +46,110 @@ type Attempted<T> = { readonly value: T; readonly revision: bigint | null } | Co
  * Software transactional memory, as etcd's `concurrency.STM`: runs `work` against what stands,
  * sends what it writes on condition that this has not changed, and runs it anew if it has.
  *
- * Beyond that: a failed commit brings the new values with it, so the first retry needs no call
- * more; later ones wait, with full jitter, and read anew.
+ * Beyond that: a failed commit brings the new values with it, so that the first retry needs no
+ * further call; later ones wait, with full jitter, and read anew; and those of one process that
+ * meet at a key take turns there.
  */
 export async function runStm<T>(
   ground: TransactionGround,
   guard: FenceGuard,
-  work: (transaction: Transaction) => T | Promise<T>,
-  { isolation, maxAttempts, signal }: ReadStmOptions,
+  work: StmWork<T>,
+  options: ReadStmOptions,
 ): Promise<StmResult<T>> {
-  const { client, keys, committer } = ground;
-  let prefetched: Prefetched | null = null;
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    guard.assertValid();
-    const run: StmAttempt = new StmAttempt(client, keys, isolation, prefetched);
-    const outcome: Attempted<T> = await attemptOnce(run, committer, guard, work, signal);
-    if ('value' in outcome) return { ...outcome, attempts: attempt };
-    if (attempt >= maxAttempts) {
-      throw new TransactionConflictError(outcome.keys, attempt, outcome.cause);
-    }
-    // At once the first time: whoever came first is done by now, and what it wrote is known.
-    prefetched = attempt === 1 ? outcome.prefetched : null;
-    if (!prefetched) await backOff(attempt, signal);
+  const run = new StmRun(ground, guard, work, options);
+  try {
+    return await run.toEnd();
+  } finally {
+    run.leave();
   }
 }
 
-async function attemptOnce<T>(
-  run: StmAttempt,
-  committer: Committer,
-  guard: FenceGuard,
-  work: (transaction: Transaction) => T | Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<Attempted<T>> {
-  const worked = await settle(work, run);
-  try {
-    await run.end();
-  } catch (error) {
-    if (isOutdated(error)) return { keys: [], prefetched: null, cause: error };
-    throw error;
+/** One transaction through all its attempts. */
+class StmRun<T> {
+  private turn: Turn | null = null;
+
+  constructor(
+    private readonly ground: TransactionGround,
+    private readonly guard: FenceGuard,
+    private readonly work: StmWork<T>,
+    private readonly options: ReadStmOptions,
+  ) {}
+
+  async toEnd(): Promise<StmResult<T>> {
+    const { maxAttempts, signal } = this.options;
+    let prefetched: Prefetched | null = null;
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted();
+      this.guard.assertValid();
+      const outcome: Attempted<T> = await this.attempt(prefetched);
+      if ('value' in outcome) return { ...outcome, attempts: attempt };
+      if (attempt >= maxAttempts) {
+        const names = outcome.changed.map(({ name }) => name);
+        throw new TransactionConflictError(names, attempt, outcome.cause);
+      }
+      prefetched = await this.before(attempt + 1, outcome);
+    }
   }
-  if ('error' in worked) throw worked.error;
-  const { value } = worked;
-  const plan = run.plan(guard.count > 0);
-  if (!plan) return { value, revision: null };
-  signal?.throwIfAborted();
-  const outcome = await committer.commit(plan, guard);
-  if (outcome.applied) return { value, revision: outcome.revision };
-  const { reads, revision } = outcome;
-  if (!reads) return { keys: [], prefetched: null };
-  return { keys: run.changed(reads), prefetched: run.prefetched(reads, revision) };
+
+  /** Lets the next of this process have its turn. */
+  leave(): void {
+    this.turn?.release();
+    this.turn = null;
+  }
+
+  private async attempt(prefetched: Prefetched | null): Promise<Attempted<T>> {
+    const { guard, work, options } = this;
+    const { client, keys, committer } = this.ground;
+    const run = new StmAttempt(client, keys, options.isolation, prefetched, (id) =>
+      this.beforeFirst(id),
+    );
+    const worked = await settle(work, run);
+    try {
+      await run.end();
+    } catch (error) {
+      if (isOutdated(error)) return { changed: [], prefetched: null, cause: error };
+      throw error;
+    }
+    if ('error' in worked) throw worked.error;
+    const { value } = worked;
+    const plan = run.plan(guard.count > 0);
+    if (!plan) return { value, revision: null };
+    options.signal?.throwIfAborted();
+    const outcome = await committer.commit(plan, guard);
+    if (outcome.applied) return { value, revision: outcome.revision };
+    const { reads, revision } = outcome;
+    if (!reads) return { changed: [], prefetched: null };
+    return { changed: run.changed(reads), prefetched: run.prefetched(reads, revision) };
+  }
+
+  /** Where others take turns already, this one does so from the beginning. */
+  private beforeFirst(id: string): Promise<void> | null {
+    const { turns } = this.ground;
+    if (this.turn || !turns.isContended(id)) return null;
+    return this.takeTurn(id);
+  }
+
+  /** Gets ready for another attempt; gives what it need not read if no time has passed. */
+  private async before(attempt: number, conflict: Conflict): Promise<Prefetched | null> {
+    const [id] = conflict.changed.map((changed) => changed.id).sort();
+    if (id !== undefined && this.turn?.id !== id) {
+      this.leave();
+      await this.takeTurn(id);
+      return this.turn!.hasWaited ? null : conflict.prefetched;
+    }
+    // Others come from other processes. Whoever was first is done by now, and what it wrote is known.
+    if (attempt === 2 && conflict.prefetched) return conflict.prefetched;
+    await backOff(attempt - 1, this.options.signal);
+    return null;
+  }
+
+  private async takeTurn(id: string): Promise<void> {
+    this.turn = await this.ground.turns.take(id);
+  }
 }
 
 async function settle<T>(
-  work: (transaction: Transaction) => T | Promise<T>,
+  work: StmWork<T>,
   run: Transaction,
 ): Promise<{ value: T } | { error: unknown }> {
   try {

@@ -32,6 +32,7 @@ export class StmAttempt implements Transaction {
   private readonly pending = new Map<string, Promise<Read>>();
   private readonly reads = new Map<string, Read>();
   private readonly writes = new Map<string, PlannedWrite>();
+  private first: { readonly wait: Promise<void> | null } | undefined;
   private over = false;
   /** Why this attempt cannot commit, whatever the function makes of it. */
   private fault: { readonly error: unknown } | null = null;
@@ -41,6 +42,8 @@ export class StmAttempt implements Transaction {
     private readonly keys: TransactionKeys,
     private readonly isolation: TransactionIsolation,
     prefetched: Prefetched | null,
+    /** Is asked before anything is read, with what is to be read first. */
+    private readonly beforeFirst: (id: string) => Promise<void> | null,
   ) {
     this.reader = new SnapshotReader(client, this.isPinned, prefetched);
   }
@@ -128,17 +131,17 @@ export class StmAttempt implements Transaction {
     };
   }
 
-  /** Which of the reads would be answered otherwise by now, as users name them. */
-  changed(answers: readonly IRangeResponse[]): string[] {
-    return [...this.reads.values()]
-      .filter(({ answer }, index) => {
+  /** Which of the reads would be answered otherwise by now, and how users name them. */
+  changed(answers: readonly IRangeResponse[]): { readonly id: string; readonly name: string }[] {
+    return [...this.reads]
+      .filter(([, { answer }], index) => {
         const now = answers[index]!.kvs;
         return (
           now.length !== answer.kvs.length ||
           now.some((kv, at) => kv.mod_revision !== answer.kvs[at]!.mod_revision)
         );
       })
-      .map(({ name }) => name);
+      .map(([id, { name }]) => ({ id, name }));
   }
 
   private get isPinned(): boolean {
@@ -166,6 +169,8 @@ export class StmAttempt implements Transaction {
 
   private async readNow(name: string, request: IRangeRequest): Promise<Read> {
     try {
+      this.first ??= { wait: this.beforeFirst(requestId(request)) };
+      if (this.first.wait) await this.first.wait;
       const read = { name, request, answer: await this.reader.read(request) };
       this.reads.set(requestId(request), read);
       return read;
@@ -183,29 +188,30 @@ export class StmAttempt implements Transaction {
 
   private compares(): ICompare[] {
     const reads = [...this.reads.values()];
-    // A key that was read alone and in a range, say.
+    // A key that was read alone and in a range, say, is compared once.
     const compares = new Map<string, ICompare>();
+    const watched: { readonly key: Buffer; readonly end: Buffer }[] = [];
     for (const { request, answer } of reads) {
       for (const kv of answer.kvs) {
         compares.set(`${keyId(kv.key)}\0${kv.mod_revision}`, isAt(kv.key, kv.mod_revision));
       }
-      const { key, range_end: end } = request;
-      if (!end) {
-        if (answer.kvs.length === 0) compares.set(`${keyId(key!)}\x000`, isAt(key!, '0'));
+      const { key, range_end: rangeEnd } = request as { key: Buffer; range_end?: Buffer };
+      if (!rangeEnd) {
+        if (answer.kvs.length === 0) compares.set(`${keyId(key)}\x000`, isAt(key, '0'));
+        watched.push({ key, end: Buffer.concat([key, AFTER]) });
         continue;
       }
       // What was not there must not be there now: a key that was added is younger than the read.
-      const last = answer.more ? Buffer.concat([answer.kvs.at(-1)!.key, AFTER]) : end;
-      compares.set(requestId(request), {
-        ...isOlderThan(key!, answer.revision + 1n),
-        range_end: last,
-      });
+      const end = answer.more ? Buffer.concat([answer.kvs.at(-1)!.key, AFTER]) : rangeEnd;
+      const within = { ...isOlderThan(key, answer.revision + 1n), range_end: end };
+      compares.set(requestId(request), within);
+      watched.push({ key, end });
     }
     if (this.isolation === 'serializable-snapshot' && reads.length > 0) {
       const snapshot = reads[0]!.answer.revision;
-      const read = new Set(reads.map(({ request }) => keyId(request.key!)));
       for (const [id, { key }] of this.writes) {
-        if (!read.has(id)) compares.set(`${id}\0new`, isOlderThan(key, snapshot + 1n));
+        const isWatched = watched.some((r) => r.key.compare(key) <= 0 && r.end.compare(key) > 0);
+        if (!isWatched) compares.set(`${id}\0new`, isOlderThan(key, snapshot + 1n));
       }
     }
     return [...compares.values()];
