@@ -4,6 +4,7 @@ import {
 } from '../../libs/etcd-coordination/src/client/client-options.js';
 import { EtcdClient } from '../../libs/etcd-coordination/src/client/etcd-client.js';
 import { ElectionService } from '../../libs/etcd-coordination/src/election/election.service.js';
+import { LockService } from '../../libs/etcd-coordination/src/lock/lock.service.js';
 import { EtcdSession } from '../../libs/etcd-coordination/src/session/etcd-session.js';
 import { WatchHub } from '../../libs/etcd-coordination/src/watch/watch-hub.js';
 import { WatchService } from '../../libs/etcd-coordination/src/watch/watch.service.js';
@@ -16,6 +17,7 @@ export class LibraryInstance {
     private readonly watch: WatchHub,
     readonly elections: ElectionService,
     readonly watches: WatchService,
+    readonly locks: LockService,
     readonly namespace: string,
   ) {}
 
@@ -27,7 +29,8 @@ export class LibraryInstance {
     const namespace = 'bench/library';
     const elections = new ElectionService({ client, session, watch, namespace, instanceId });
     const watches = new WatchService(client, watch, namespace);
-    return new LibraryInstance(client, session, watch, elections, watches, namespace);
+    const locks = new LockService({ client, session, watch, namespace, instanceId });
+    return new LibraryInstance(client, session, watch, elections, watches, locks, namespace);
   }
 
   static connect(endpoint: string): Promise<EtcdClient> {
@@ -43,6 +46,8 @@ export class LibraryInstance {
   async close(): Promise<void> {
     await this.elections.withdraw();
     await this.elections.handOver(0);
+    await this.locks.drain(0);
+    await this.locks.close();
     await this.session.close();
     await this.watches.close();
     await this.watch.close();

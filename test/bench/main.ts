@@ -15,6 +15,7 @@ import { fanOutMeasures } from './fan-out.measure.js';
 import { handOverMeasure } from './hand-over.measure.js';
 import { leaderGateMeasure } from './leader-gate.measure.js';
 import { LibraryInstance } from './library.js';
+import { LockMeasures } from './locks.measure.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
 import { startMeasure } from './start.measure.js';
@@ -32,6 +33,7 @@ const pair: [LibraryInstance, LibraryInstance] = [
 ];
 const gate = await leaderGateMeasure(endpoint);
 const configReads = await configReadMeasures(endpoint);
+const locks = new LockMeasures(endpoint, plain, pair);
 const configFanOut = new ConfigFanOut(endpoint, pair[0].client);
 
 const { version } = await plain.maintenance.status();
@@ -50,6 +52,7 @@ const measures: Measure[] = [
   watchLatencyMeasure(plain, pair[0].watches, pair[0].namespace),
   watchBurstMeasure(plain, pair[0].watches, pair[0].namespace),
   ...fanOutMeasures(endpoint),
+  ...locks.all,
   configFanOut.measure,
 ];
 let missed = 0;
@@ -63,6 +66,7 @@ plain.close();
 await gate.close();
 await configReads.close();
 await configFanOut.close();
+await locks.close();
 for (const instance of pair) await instance.close();
 await server?.stop();
 console.log(missed === 0 ? '\nAll targets met.' : `\n${missed} target(s) missed.`);
