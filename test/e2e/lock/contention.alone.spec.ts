@@ -43,65 +43,61 @@ const EACH_GRANT_MS = 2 * FIRST_GRANT_MS;
 
 const lines = await availableEtcdLines();
 
-const runs = lines.map((line, index) => ({
-  line,
-  seconds: index === lines.length - 1 ? SECONDS : SHORTER_SECONDS,
-}));
-
-describe.each(runs)(
-  'five processes and one lock, on three members of etcd $line',
-  ({ line, seconds }) => {
-    it(
-      `have one valid holder at any moment, through ${seconds} s of faults`,
-      async () => {
-        const random = new SeededRandom(SEED);
-        const folder = tempFolder('locks');
-        const cluster = await EtcdCluster.start({ line });
-        const fleet = new LockFleet(cluster, folder, TTL_MS / 1000, random);
-        try {
-          await fleet.start(PROCESSES);
-          const faults = new LockFaults(fleet, cluster, TTL_MS, random);
-          await faults.run(seconds * 1000);
-
-          await Promise.all([cluster.heal(), fleet.heal()]);
-          const healed = { at: machineNow(), firstMs: FIRST_GRANT_MS, eachMs: EACH_GRANT_MS };
-          const processes = fleet.slots.map(({ id }) => id);
-          await waitFor(() => livenessFaults(fleet.look(), processes, healed).length === 0, {
-            ...{ what: 'everybody to have the lock again', timeoutMs: EACH_GRANT_MS },
-          }).catch(() => undefined);
-
-          const unended = await fleet.finish(20_000);
-          const notes = fleet.look();
-          const accepted = await acceptedWrites(cluster.endpoints[0]!);
-          const left = await keysUnder(cluster.endpoints[0]!, `${NAMESPACE}/lock/${LOCK}/`);
-          console.log(`etcd ${line}, LOCK_SEED=${SEED}: ${summary(notes, accepted, faults.hits)}`);
-
-          const violations = {
-            overlaps: overlaps(notes),
-            tokens: tokenFaults(notes),
-            writes: writeFaults(notes, accepted),
-            losses: lossFaults(notes),
-            errors: errorFaults(notes),
-            liveness: livenessFaults(notes, processes, healed),
-            // All have ended in an orderly way, and their leases with them.
-            keysLeft: left.map(({ key }) => key),
-            unended,
-          };
-          if (Object.values(violations).some((found) => found.length > 0)) keep(folder);
-          expect(violations).toEqual({
-            ...{ overlaps: [], tokens: [], writes: [], losses: [], errors: [] },
-            ...{ liveness: [], keysLeft: [], unended: [] },
-          });
-          expect(inconclusive(seconds / 60, notes, accepted, faults.hits)).toEqual([]);
-        } finally {
-          await fleet.stop();
-          await cluster.stop();
-        }
-      },
-      seconds * 1000 + 180_000,
-    );
-  },
+const runs = lines.map(
+  (line, index) => [line, index === lines.length - 1 ? SECONDS : SHORTER_SECONDS] as const,
 );
+
+describe.each(runs)('five processes and one lock, on three members of etcd %s', (line, seconds) => {
+  it(
+    `have one valid holder at any moment, through ${seconds} s of faults`,
+    async () => {
+      const random = new SeededRandom(SEED);
+      const folder = tempFolder('locks');
+      const cluster = await EtcdCluster.start({ line });
+      const fleet = new LockFleet(cluster, folder, TTL_MS / 1000, random);
+      try {
+        await fleet.start(PROCESSES);
+        const faults = new LockFaults(fleet, cluster, TTL_MS, random);
+        await faults.run(seconds * 1000);
+
+        await Promise.all([cluster.heal(), fleet.heal()]);
+        const healed = { at: machineNow(), firstMs: FIRST_GRANT_MS, eachMs: EACH_GRANT_MS };
+        const processes = fleet.slots.map(({ id }) => id);
+        await waitFor(() => livenessFaults(fleet.look(), processes, healed).length === 0, {
+          ...{ what: 'everybody to have the lock again', timeoutMs: EACH_GRANT_MS },
+        }).catch(() => undefined);
+
+        const unended = await fleet.finish(20_000);
+        const notes = fleet.look();
+        const accepted = await acceptedWrites(cluster.endpoints[0]!);
+        const left = await keysUnder(cluster.endpoints[0]!, `${NAMESPACE}/lock/${LOCK}/`);
+        console.log(`etcd ${line}, LOCK_SEED=${SEED}: ${summary(notes, accepted, faults.hits)}`);
+
+        const violations = {
+          overlaps: overlaps(notes),
+          tokens: tokenFaults(notes),
+          writes: writeFaults(notes, accepted),
+          losses: lossFaults(notes),
+          errors: errorFaults(notes),
+          liveness: livenessFaults(notes, processes, healed),
+          // All have ended in an orderly way, and their leases with them.
+          keysLeft: left.map(({ key }) => key),
+          unended,
+        };
+        if (Object.values(violations).some((found) => found.length > 0)) keep(folder);
+        expect(violations).toEqual({
+          ...{ overlaps: [], tokens: [], writes: [], losses: [], errors: [] },
+          ...{ liveness: [], keysLeft: [], unended: [] },
+        });
+        expect(inconclusive(seconds / 60, notes, accepted, faults.hits)).toEqual([]);
+      } finally {
+        await fleet.stop();
+        await cluster.stop();
+      }
+    },
+    seconds * 1000 + 180_000,
+  );
+});
 
 /** Every guarded write that etcd took, past the library. */
 async function acceptedWrites(endpoint: string): Promise<AcceptedWrite[]> {
