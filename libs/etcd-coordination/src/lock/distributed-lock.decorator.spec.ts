@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { concat, defer, lastValueFrom, NEVER, type Observable, of, toArray } from 'rxjs';
+import { concat, defer, from, lastValueFrom, NEVER, Observable, of, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeLocks } from '../../../../test/support/fake-locks.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
@@ -141,7 +141,7 @@ describe('@DistributedLock', () => {
   it('skips when it is busy, if so asked', async () => {
     const it = await shop();
     await it.tidy();
-    await it.tidyNow();
+    await (it.tidyNow() as unknown as Promise<void>);
     expect(it.runs).toEqual(['tidy', 'tidy now']);
     locks.take('stock');
 
@@ -206,7 +206,7 @@ describe('@DistributedLock', () => {
 
   it('says that the lock was lost, when the work has ended', async () => {
     const it = await shop();
-    const shipping = it.ship('a', 10);
+    const shipping = it.ship('a', 200);
     await waitFor(() => it.runs.length === 1, { what: 'the work to begin' });
     locks.held.get('order/a')!.lose();
 
@@ -269,6 +269,9 @@ describe('@DistributedLock', () => {
   });
 });
 
+/** Not a class: nothing is told of it in metadata. */
+type Told = Observable<string> & object;
+
 describe('@DistributedLock on a method that gives many values', () => {
   @Injectable()
   class Streams {
@@ -304,6 +307,12 @@ describe('@DistributedLock on a method that gives many values', () => {
     @DistributedLock('rows/{table}')
     async later(table: string): Promise<AsyncIterable<string>> {
       return this.iterateFreely(table);
+    }
+
+    // As when its class was imported as a type: nothing tells of it.
+    @DistributedLock('rows/{table}')
+    untold(table: string): Told {
+      return defer(() => of(`${table} ${currentLock()?.token}`));
     }
 
     private async *iterateFreely(table: string) {
@@ -410,6 +419,15 @@ describe('@DistributedLock on a method that gives many values', () => {
     expect(locks.asked).toEqual([]);
   });
 
+  it('gives an Observable of which no type tells before the call', async () => {
+    const it = await streams();
+
+    await expect(lastValueFrom(it.untold('a'))).resolves.toBe('a 1');
+    await expect(lastValueFrom(it.untold('a').pipe(toArray()))).resolves.toEqual(['a 2']);
+    await expect(lastValueFrom(from(it.untold('a')))).resolves.toBe('a 3');
+    await expect(Promise.resolve(it.untold('a'))).resolves.toBeInstanceOf(Observable);
+  });
+
   it('iterates over what was declared as an async iterable, or is promised', async () => {
     const it = await streams();
 
@@ -445,7 +463,7 @@ describe('@DistributedLock on a method that returns nothing', () => {
     expect(unhandled).not.toHaveBeenCalled();
     process.off('unhandledRejection', unhandled);
     await grant.release();
-    await it.note('c');
+    await (it.note('c') as unknown as Promise<void>);
     expect(it.runs).toEqual(['c']);
   });
 });
@@ -545,7 +563,7 @@ describe('@DistributedLock where it cannot work', () => {
   it.each([
     ['', 'its key "" is no name: it is empty'],
     [42, 'its key is neither a string nor a function'],
-    ['{order}', 'asks for {order}, but has no such parameter, only _id'],
+    ['{order}', 'its key "{order}" asks for {order}, but has no such parameter, only _id'],
   ])('refuses the key %j while the class is defined', (key, fault) => {
     expect(define(key)).toThrow(InvalidDecoratorUseError);
     expect(define(key)).toThrow(`@DistributedLock on Wrong.run cannot work: ${fault}`);

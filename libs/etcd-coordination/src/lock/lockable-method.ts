@@ -25,7 +25,6 @@ export function callKindOf(method: AnyMethod, place: DecoratedPlace, skips: bool
   const refuse = (fault: string) =>
     new InvalidDecoratorUseError(place.decorator, shownPlace(place), fault);
 
-  if (tag === 'AsyncFunction' || returned === Promise) return promised;
   if (tag === 'GeneratorFunction')
     throw refuse('it is a generator that cannot wait: make it async');
   const streams =
@@ -38,6 +37,7 @@ export function callKindOf(method: AnyMethod, place: DecoratedPlace, skips: bool
     throw refuse(`it returns values, which a call that is skipped (onBusy: 'skip') does not have`);
   }
   if (streams) return streams;
+  if (tag === 'AsyncFunction' || returned === Promise) return promised;
   if (tellsNothing(returned)) return unawaited;
   throw refuse(
     `it returns ${returned.name} at once, and the lock has to be waited for: make it async, so that it returns a promise`,

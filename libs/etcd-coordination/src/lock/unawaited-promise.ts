@@ -1,9 +1,12 @@
+import { from, isObservable, mergeMap, type Observable, observable, type Observer, of } from 'rxjs';
+
 /**
  * What a method gives whose declared type is no promise, although it has to wait for its lock. It
  * is one for who looks, as Nest does. Its rejection is told by `unheard`, and does not end the
  * process, if nobody has begun to wait for it by then: such a caller could not know.
  *
- * Where an async iterable was declared, it can be iterated over, too.
+ * Where its type is an async iterable, or an Observable whose class was imported as a type only, so
+ * that nothing tells of it before the call, it can be iterated over, or subscribed to.
  */
 export class UnawaitedPromise<T> extends Promise<T> implements AsyncIterable<unknown> {
   private isHeard = false;
@@ -38,4 +41,23 @@ export class UnawaitedPromise<T> extends Promise<T> implements AsyncIterable<unk
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, unknown, unknown> {
     return yield* (await this) as AsyncIterable<unknown>;
   }
+
+  readonly pipe: Observable<unknown>['pipe'] = (...operators: []) =>
+    this.values().pipe(...operators);
+
+  readonly subscribe: Observable<unknown>['subscribe'] = (...observer: unknown[]) =>
+    this.values().subscribe(...(observer as [Observer<unknown>]));
+
+  /** What it resolves with, or the values of that. */
+  values(): Observable<unknown> {
+    // An ordinary promise, for rxjs would ask this one again.
+    return from(this.then((value) => value)).pipe(
+      mergeMap((value) => (isObservable(value) ? value : of(value))),
+    );
+  }
 }
+
+// What rxjs asks before it asks for a promise.
+Object.defineProperty(UnawaitedPromise.prototype, observable, {
+  value: UnawaitedPromise.prototype.values,
+});
