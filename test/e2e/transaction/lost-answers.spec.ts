@@ -3,15 +3,12 @@ import {
   EtcdUnavailableError,
   WriteOutcomeUnknownError,
 } from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
-import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { deleteKey, keysUnder, putKey } from '../../support/etcd-admin.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
 import { freshPrefix, NAMESPACE, standing, startTransactions } from './transactions.js';
 
 const HOW = ['unavailable', 'reset', 'cut', 'silence'] as const;
-
-type Txn = EtcdClient['txn'];
 
 describe.each(await serversUnderTest())('lost answers of transactions, $name', ({ start }) => {
   let server: ServerUnderTest;
