@@ -1,78 +1,20 @@
-import { Body, Controller, Post } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newestFenceKey } from '../../../libs/etcd-coordination/src/client/keys.js';
 import type { Fence } from '../../../libs/etcd-coordination/src/context/fence.js';
-import {
-  currentFence,
-  runOwning,
-} from '../../../libs/etcd-coordination/src/context/ownership-context.js';
-import { FENCE_GATES, FenceGate } from '../../../libs/etcd-coordination/src/fencing/fence-gate.js';
+import { runOwning } from '../../../libs/etcd-coordination/src/context/ownership-context.js';
 import { fenceHeaders } from '../../../libs/etcd-coordination/src/fencing/fence-headers.js';
-import { FenceLedger } from '../../../libs/etcd-coordination/src/fencing/fence-ledger.js';
-import { RequireFence } from '../../../libs/etcd-coordination/src/fencing/require-fence.decorator.js';
 import { enableAuth } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
 import { fenceOf, NAMESPACE } from '../../support/fences.js';
-import { clientOptions, type TestOptions } from '../client/options.js';
+import { LockerInstance } from '../lock/locker-instance.js';
+import { StockInstance } from './stock-instance.js';
 
 const lines = await availableEtcdLines();
-const closers: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-/** A service that keeps stock, one instance of it. */
-class StockInstance {
-  private constructor(
-    private readonly url: string,
-    readonly reserved: string[],
-    readonly stop: () => Promise<void>,
-  ) {}
-
-  static async start(endpoint: string, options?: TestOptions): Promise<StockInstance> {
-    const client = await EtcdClient.connect(clientOptions(endpoint, options));
-    const gate = new FenceGate(new FenceLedger({ client, namespace: NAMESPACE }));
-    const reserved: string[] = [];
-    @Controller()
-    class StockController {
-      @Post('reservations')
-      @RequireFence('lock/sku/{0.sku}')
-      async reserve(@Body() { sku, by }: { sku: string; by: string }): Promise<void> {
-        reserved.push(`${sku} by ${by} under ${currentFence()?.revision}`);
-      }
-    }
-    const module = await Test.createTestingModule({
-      controllers: [StockController],
-      providers: [{ provide: FENCE_GATES.token('default'), useValue: gate }],
-    }).compile();
-    const app = module.createNestApplication({ logger: false });
-    await app.listen(0, '127.0.0.1');
-    let stopping: Promise<void> | undefined;
-    const end = async () => {
-      await app.close();
-      await client.close();
-    };
-    const stop = () => (stopping ??= end());
-    closers.push(stop);
-    return new StockInstance(await app.getUrl(), reserved, stop);
-  }
-
-  /** What a holder of the lock does. */
-  async reserve(fence: Fence, by: string, sku = '1'): Promise<{ status: number; message: string }> {
-    return runOwning('lock', fence, fence, async () => {
-      const answer = await fetch(`${this.url}/reservations`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...fenceHeaders() },
-        body: JSON.stringify({ sku, by }),
-      });
-      const body = await answer.text();
-      return { status: answer.status, message: body && (JSON.parse(body) as Error).message };
-    });
-  }
+/** As a holder of that fence. */
+function under<T>(fence: Fence, work: () => T): T {
+  return runOwning('lock', fence, fence, work);
 }
 
 describe.each(lines)('a service that demands fences, on etcd %s', (line) => {
@@ -89,30 +31,65 @@ describe.each(lines)('a service that demands fences, on etcd %s', (line) => {
     )) as [StockInstance, StockInstance];
     const [old, young] = [fenceOf('sku/1', 5), fenceOf('sku/1', 6)];
 
-    expect(await one.reserve(old, 'a')).toMatchObject({ status: 201 });
+    expect(await under(old, () => one.reserve('a'))).toMatchObject({ status: 201 });
     // The holder is frozen, its lock goes on to another, and it wakes up.
-    expect(await two.reserve(young, 'b')).toMatchObject({ status: 201 });
+    expect(await under(young, () => two.reserve('b'))).toMatchObject({ status: 201 });
     const stale = { status: 409, message: expect.stringContaining('has been seen since') };
-    expect(await one.reserve(old, 'a, late')).toEqual(stale);
-    expect(await two.reserve(old, 'a, late')).toEqual(stale);
+    expect(await under(old, () => one.reserve('a, late'))).toEqual(stale);
+    expect(await under(old, () => two.reserve('a, late'))).toEqual(stale);
     expect(one.reserved).toEqual(['1 by a under 5']);
     expect(two.reserved).toEqual(['1 by b under 6']);
 
     await Promise.all([one.stop(), two.stop()]);
     await server.restart();
     const restarted = await StockInstance.start(server.endpoint);
-    expect(await restarted.reserve(old, 'a, late')).toEqual(stale);
-    expect(await restarted.reserve(young, 'b')).toMatchObject({ status: 201 });
+    expect(await under(old, () => restarted.reserve('a, late'))).toEqual(stale);
+    expect(await under(young, () => restarted.reserve('b'))).toMatchObject({ status: 201 });
     expect(restarted.reserved).toEqual(['1 by b under 6']);
+  });
+
+  it('refuses what a holder of a real lock sends after the next one has been served', async () => {
+    const stock = await StockInstance.start(server.endpoint);
+    const [a, b] = (await Promise.all(
+      ['a', 'b'].map((id) => LockerInstance.start(id, [server.endpoint], 5)),
+    )) as [LockerInstance, LockerInstance];
+    onTestFinished(async () => void (await Promise.all([a.close(1000), b.close(1000)])));
+
+    const sent: Record<string, string>[] = [];
+    const reserve = () => {
+      sent.push(fenceHeaders());
+      return stock.reserve(`${sent.length}`, { sku: '7' });
+    };
+    // Two of one process, one of another, and again.
+    for (const { locks } of [a, a, b, a]) {
+      expect(await locks.using('sku/7', reserve)).toMatchObject({ status: 201 });
+    }
+    // Both wait for the third.
+    const third = await b.locks.acquire('sku/7');
+    const both = [a.locks.using('sku/7', reserve), a.locks.using('sku/7', reserve)];
+    await third.release();
+    for (const answer of await Promise.all(both)) expect(answer).toMatchObject({ status: 201 });
+    expect(() => fenceHeaders(third.fence)).toThrow(/no longer stands/);
+
+    const last = sent.pop();
+    for (const headers of sent) {
+      expect(await stock.reserve('late', { sku: '7', headers })).toMatchObject({ status: 409 });
+    }
+    // Nobody has come after it.
+    expect(await stock.reserve('last', { sku: '7', headers: last! })).toMatchObject({
+      status: 201,
+    });
   });
 
   it('runs nothing while etcd is away', async () => {
     const away = await EtcdServer.start({ line });
     const timeouts = { write: 500 };
     const stock = await StockInstance.start(away.endpoint, { timeouts });
-    expect(await stock.reserve(fenceOf('sku/1', 5), 'a')).toMatchObject({ status: 201 });
+    expect(await under(fenceOf('sku/1', 5), () => stock.reserve('a'))).toMatchObject({
+      status: 201,
+    });
     await away.kill();
-    expect(await stock.reserve(fenceOf('sku/1', 5), 'a')).toEqual({
+    expect(await under(fenceOf('sku/1', 5), () => stock.reserve('a'))).toEqual({
       status: 503,
       message: expect.stringContaining('could not be asked of etcd'),
     });
@@ -121,13 +98,15 @@ describe.each(lines)('a service that demands fences, on etcd %s', (line) => {
 
   it('runs nothing for what its user may not see', async () => {
     const guarded = await EtcdServer.start({ line });
-    closers.push(() => guarded.kill());
+    onTestFinished(() => guarded.kill());
     const prefix = newestFenceKey(NAMESPACE, 'lock/sku/1').replace(/newest$/, '');
     await enableAuth(guarded.endpoint, 'secret', [{ name: 'stock', password: 'pass', prefix }]);
     const auth = { username: 'stock', password: 'pass' };
     const stock = await StockInstance.start(guarded.endpoint, { auth });
-    expect(await stock.reserve(fenceOf('sku/1', 5), 'a')).toMatchObject({ status: 201 });
-    expect(await stock.reserve(fenceOf('sku/2', 5), 'a', '2')).toEqual({
+    expect(await under(fenceOf('sku/1', 5), () => stock.reserve('a'))).toMatchObject({
+      status: 201,
+    });
+    expect(await under(fenceOf('sku/2', 5), () => stock.reserve('a', { sku: '2' }))).toEqual({
       status: 503,
       message: expect.stringMatching(/user "stock" has no permission/),
     });
