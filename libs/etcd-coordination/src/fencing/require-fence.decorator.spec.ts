@@ -140,7 +140,9 @@ describe('@RequireFence', () => {
     // Who owns what counts when it is subscribed to.
     await expect(lastValueFrom(values)).rejects.toMatchObject({ code: 'FENCE_REQUIRED' });
     const read = () => lastValueFrom(values.pipe(toArray()));
-    expect(await under('sku/1', 5, read)).toEqual(['a', 'lock/sku/1']);
+    // Its fence is the demanded one, though the caller stands in another lock within.
+    const within = () => under('other', 9, read);
+    expect(await under('sku/1', 5, within)).toEqual(['a', 'lock/sku/1']);
     expect(await under('sku/1', 6, read)).toEqual(['a', 'lock/sku/1']);
     await expect(under('sku/1', 5, read)).rejects.toMatchObject({ code: 'STALE_FENCE' });
     expect(stock.ran).toEqual(['1', '1']);
