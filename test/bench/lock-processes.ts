@@ -6,9 +6,15 @@ import type { Turns } from './lock-turns.js';
 const LOADER = new URL('../../scripts/ts-loader/register.mjs', import.meta.url).href;
 const WORKER = fileURLToPath(new URL('./locks.worker.ts', import.meta.url));
 
+interface Contestant {
+  readonly child: ChildProcess;
+  /** Rejects when it has ended, though it was not told to. */
+  readonly over: Promise<never>;
+}
+
 /** Processes that contend for locks, each with a session and workers of its own. They stand until closed. */
 export class LockProcesses {
-  private children: Promise<ChildProcess[]> | null = null;
+  private children: Promise<Contestant[]> | null = null;
 
   constructor(
     private readonly endpoint: string,
@@ -16,7 +22,7 @@ export class LockProcesses {
   ) {}
 
   /** Starts them, the first time. */
-  start(): Promise<ChildProcess[]> {
+  start(): Promise<Contestant[]> {
     return (this.children ??= Promise.all(
       Array.from({ length: this.count }, (_, index) => this.fork(`process-${index}`)),
     ));
@@ -24,8 +30,8 @@ export class LockProcesses {
 
   /** Has each take turns; the counts of all workers of all. */
   async takeTurns(turns: Turns): Promise<number[]> {
-    const counts = (await this.start()).map(async (child) => {
-      const answer = Promise.race([once(child, 'message'), over(child)]);
+    const counts = (await this.start()).map(async ({ child, over }) => {
+      const answer = Promise.race([once(child, 'message'), over]);
       child.send(turns);
       return (await answer)[0] as number[];
     });
@@ -35,23 +41,23 @@ export class LockProcesses {
   async close(): Promise<void> {
     if (!this.children) return;
     const children = await this.children;
-    const gone = children.map((child) => once(child, 'exit'));
-    for (const child of children) child.send('end');
+    const gone = children.map(({ child }) => once(child, 'exit'));
+    for (const { child } of children) child.send('end');
     await Promise.all(gone);
   }
 
-  private async fork(instanceId: string): Promise<ChildProcess> {
+  private async fork(instanceId: string): Promise<Contestant> {
     const child = fork(WORKER, [this.endpoint, instanceId], {
       execArgv: ['--import', LOADER],
       // For the bounds of time, which are of nanoseconds.
       serialization: 'advanced',
     });
-    await Promise.race([once(child, 'message'), over(child)]);
-    return child;
+    const over = once(child, 'exit').then(([code]) => {
+      throw new Error(`A process that contends for locks ended with ${code} amid its turns.`);
+    });
+    // That it ends once it is told to is no failure.
+    over.catch(() => undefined);
+    await Promise.race([once(child, 'message'), over]);
+    return { child, over };
   }
-}
-
-async function over(child: ChildProcess): Promise<never> {
-  const [code] = (await once(child, 'exit')) as [number | null];
-  throw new Error(`A process that contends for locks ended with ${code} amid its turns.`);
 }
