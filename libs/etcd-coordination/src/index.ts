@@ -37,6 +37,78 @@ export { InvalidElectionNameError } from './election/election-name.js';
 export { NotLeaderError, type NotLeaderPayload } from './election/not-leader.error.js';
 export { TermEndedError } from './election/term-ended.error.js';
 
+export { DistributedLock, type DistributedLockOptions } from './lock/distributed-lock.decorator.js';
+export type { LockErrorPayload } from './lock/lock-gate.js';
+export { LockService } from './lock/lock.service.js';
+export type { Lock, LockOptions, LockTurns, ReadWriteLock } from './lock/lock-options.js';
+export type { LockHandle, LockLossReason } from './lock/lock-handle.js';
+export type { MultiLock } from './lock/multi-lock.js';
+export type { MultiLockHandle } from './lock/multi-handle.js';
+export { currentLock } from './lock/current-lock.js';
+export { InvalidLockNameError } from './lock/lock-name.js';
+export { LockReleasedError } from './lock/lock-released.error.js';
+export {
+  InvalidLockOptionError,
+  LockBusyError,
+  LockLostError,
+  LockReentryError,
+  LockShutdownError,
+  LockUpgradeError,
+  LockWaitAbortedError,
+  SemaphorePermitsError,
+} from './lock/lock.errors.js';
+
+export { RequireFence, type RequireFenceOptions } from './fencing/require-fence.decorator.js';
+export { FenceInterceptor } from './fencing/fence.interceptor.js';
+export { FenceLedger } from './fencing/fence-ledger.js';
+export { carryFences, FenceCarrierError } from './fencing/carry-fences.js';
+export { type FenceCarrier, fenceHeaders, withFence } from './fencing/fence-headers.js';
+export {
+  decodeFence,
+  decodeFences,
+  encodeFence,
+  encodeFences,
+  FENCE_HEADER,
+} from './fencing/fence-codec.js';
+export {
+  FenceLedgerError,
+  FenceMismatchError,
+  FenceRequiredError,
+  FenceUncheckedError,
+  InvalidFenceError,
+} from './fencing/fence.errors.js';
+
+export { EtcdTransactions } from './transaction/etcd-transactions.js';
+export type { FencedTransactions } from './transaction/fenced-transactions.js';
+export type {
+  CompareAndSetResult,
+  CurrentValues,
+  GuardedTransactions,
+  NextValue,
+  NextValues,
+  UpdateOptions,
+  UpdateResult,
+} from './transaction/guarded-transactions.js';
+export type { Expectation } from './transaction/expectation.js';
+export type { StmResult, StmWork } from './transaction/run-stm.js';
+export type { Transaction } from './transaction/transaction.js';
+export type { BatchResult, TransactionBatch } from './transaction/transaction-batch.js';
+export type {
+  PutOptions,
+  RetryOptions as TransactionRetryOptions,
+  StmOptions,
+  TransactionIsolation,
+  TransactionValue,
+} from './transaction/transaction-options.js';
+export {
+  InvalidTransactionError,
+  NoFenceError,
+  NoSessionLeaseError,
+  ReservedKeyError,
+  TransactionConflictError,
+  TransactionTooLargeError,
+} from './transaction/transaction.errors.js';
+
 export { WatchConfig, type WatchConfigOptions } from './config/watch-config.decorator.js';
 export { ConfigStore } from './config/config.store.js';
 export { WatchedConfig } from './config/watched-config.js';
@@ -123,8 +195,11 @@ export {
 
 export { CoordinationModuleMissingError } from './nest/coordination-module-missing.error.js';
 export { InvalidDecoratorUseError } from './nest/invalid-decorator-use.error.js';
+export { InvalidKeyArgumentError } from './nest/invalid-key-argument.error.js';
+export type { KeySource } from './nest/key-template.js';
 
-export { currentFence } from './context/ownership-context.js';
+export { currentFence, currentFences } from './context/ownership-context.js';
+export { StaleFenceError } from './context/stale-fence.error.js';
 export type { Fence } from './context/fence.js';
 
 export type { SessionLease } from './session/session-lease.js';

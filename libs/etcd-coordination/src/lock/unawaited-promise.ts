@@ -58,6 +58,8 @@ export class UnawaitedPromise<T> extends Promise<T> implements AsyncIterable<unk
 }
 
 // What rxjs asks before it asks for a promise.
-Object.defineProperty(UnawaitedPromise.prototype, observable, {
-  value: UnawaitedPromise.prototype.values,
+void Object.defineProperty(UnawaitedPromise.prototype, observable, {
+  value(this: UnawaitedPromise<unknown>) {
+    return this.values();
+  },
 });

@@ -3,6 +3,7 @@ import { EtcdClient } from '../client/etcd-client.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { ElectionService } from '../election/election.service.js';
 import { LEADER_GATES, LeaderGate } from '../election/leader-gate.js';
+import { LockService } from '../lock/lock.service.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import { WatchHub } from '../watch/watch-hub.js';
 import { WatchService } from '../watch/watch.service.js';
@@ -11,6 +12,7 @@ import { configExports, configProviders } from './config.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import { CoordinationConnection, type ConnectionParts } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
+import { lockExports, lockProviders } from './lock.providers.js';
 import {
   connectionToken,
   getCoordinationToken,
@@ -28,6 +30,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
   const hub = getCoordinationToken(WatchHub, connection);
   const watches = getCoordinationToken(WatchService, connection);
   const elections = getCoordinationToken(ElectionService, connection);
+  const locks = getCoordinationToken(LockService, connection);
   const gate = LEADER_GATES.token(connection);
   return [
     {
@@ -97,13 +100,14 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       provide: connectionToken(connection),
       useFactory: (
         registry: ConnectionRegistry,
-        ...[resolved, connected, lease, standing, watcher, service, kept]: [
+        ...[resolved, connected, lease, standing, watcher, service, locker, kept]: [
           ConnectionParts['options'],
           ConnectionParts['client'],
           ConnectionParts['session'],
           ConnectionParts['watch'],
           ConnectionParts['watches'],
           ConnectionParts['elections'],
+          ConnectionParts['locks'],
           ConfigSnapshot | null,
         ]
       ) => {
@@ -114,6 +118,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           watch: standing,
           watches: watcher,
           elections: service,
+          locks: locker,
           config: configParts(connected, lease, standing, service, kept, resolved),
           snapshot: kept,
         });
@@ -122,9 +127,10 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       },
       inject: [
         ConnectionRegistry,
-        ...[options, client, session, hub, watches, elections, snapshot],
+        ...[options, client, session, hub, watches, elections, locks, snapshot],
       ],
     },
+    ...lockProviders(connection),
     ...configProviders(connection),
   ];
 }
@@ -139,6 +145,7 @@ export function connectionExports(connection: string): InjectionToken[] {
     getCoordinationToken(WatchService, connection),
     getCoordinationToken(ElectionService, connection),
     LEADER_GATES.token(connection),
+    ...lockExports(connection),
     ...configExports(connection),
   ];
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { ElectionService } from '../election/election.service.js';
+import type { LockService } from '../lock/lock.service.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { WatchService } from '../watch/watch.service.js';
@@ -21,6 +22,7 @@ export interface ConnectionParts {
   readonly watch: WatchHub;
   readonly watches: WatchService;
   readonly elections: ElectionService;
+  readonly locks: LockService;
   readonly config: ConfigParts;
   /** What an earlier run has kept, if it was to keep anything. */
   readonly snapshot: ConfigSnapshot | null;
@@ -66,7 +68,8 @@ export class CoordinationConnection {
   }
 
   /**
-   * Stops campaigning, ends this process's terms, drains what runs under them and hands them over.
+   * Stops campaigning, refuses locks to those who would have to wait, ends this process's terms,
+   * drains what runs under them and under locks, and hands them over.
    * Never rejects.
    */
   leave(drainTimeoutMs = this.parts.options.shutdown.drainTimeoutMs): Promise<void> {
@@ -107,22 +110,30 @@ export class CoordinationConnection {
   }
 
   private async handOver(drainTimeoutMs: number): Promise<void> {
-    const { elections, config, options } = this.parts;
+    const { elections, locks, config, options } = this.parts;
     // Entries and withdrawals are registrations, and so are reports.
     const callMs = options.client.timeouts.registration + SLACK_MS;
     await this.step('leaving releases', callMs, () => config.releases.leave());
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
-    await this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
-      elections.handOver(drainTimeoutMs),
-    );
+    // At once, for one budget: what runs under a lock may end because its term does. Work within a
+    // term is that term's, too, so none of it is handed over before the work has ended.
+    await Promise.all([
+      this.step('draining work under locks', drainTimeoutMs + callMs, () =>
+        locks.drain(drainTimeoutMs),
+      ),
+      this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
+        elections.handOver(drainTimeoutMs),
+      ),
+    ]);
   }
 
   private async shutDown(): Promise<void> {
-    const { session, watch, watches, config, client, options } = this.parts;
+    const { session, watch, watches, locks, config, client, options } = this.parts;
     const callMs = options.client.timeouts.write + SLACK_MS;
     // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
     await this.leave(0);
     await this.step('closing configurations', callMs, () => config.store.close());
+    await this.step('closing the locks', callMs, () => locks.close());
     await this.step('revoking the lease', callMs, () => session.close());
     await this.step('closing the watches', SLACK_MS, async () => {
       await watches.close();

@@ -12,6 +12,7 @@ import type {
   UserCredentials,
 } from '../client/client-options.js';
 import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
+import type { LockTurns } from '../lock/lock-options.js';
 import type { SessionOptions } from '../session/session-options.js';
 import type { WatchServiceOptions } from '../watch/watch.service.js';
 
@@ -46,7 +47,8 @@ export interface ConfigKeepingOptions {
 export interface ShutdownOptions {
   /**
    * Milliseconds for which running work of this process's terms may go on after their signals
-   * have aborted, before leadership is handed over. 0 does not wait. Default 10000.
+   * have aborted, before leadership is handed over, and for which running work under locks may. 0
+   * does not wait. Default 10000.
    */
   readonly drainTimeoutMs: number;
 }
@@ -82,6 +84,8 @@ export interface CoordinationOptions {
   readonly config?: ConfigKeepingOptions;
   /** How it is proven that what is watched is what etcd holds. */
   readonly watch?: WatchServiceOptions;
+  /** How a process passes a lock on among its own while other processes wait for it. */
+  readonly lock?: Partial<LockTurns>;
   /** How the application leaves. */
   readonly shutdown?: Partial<ShutdownOptions>;
 }
@@ -121,6 +125,7 @@ export interface ResolvedCoordinationOptions {
   readonly service: ServiceOptions | undefined;
   readonly config: ConfigKeepingOptions & { readonly historyLimit: number };
   readonly watch: Required<WatchServiceOptions>;
+  readonly lock: LockTurns;
   readonly shutdown: ShutdownOptions;
 }
 

@@ -1,13 +1,15 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { LEADER_GATES } from '../election/leader-gate.js';
+import { FENCE_GATES } from '../fencing/fence-gate.js';
+import { LOCK_GATES } from '../lock/lock-gate.js';
 import type { Gate, GateKind } from '../nest/gate.js';
 import { gatedClassesOf } from '../nest/gated-classes.js';
 import type { RpcExceptionType } from '../nest/rpc-exception.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /** Every kind of gate that decorated methods ask. */
-const GATE_KINDS: readonly GateKind<Gate>[] = [LEADER_GATES];
+const GATE_KINDS: readonly GateKind<Gate>[] = [LEADER_GATES, LOCK_GATES, FENCE_GATES];
 
 /**
  * Gives gates to the objects that Nest did not build, and has message handlers refused in a way

@@ -115,8 +115,10 @@ describe('shutdown', () => {
     expect(steps.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
       'Etcd connection "default", leaving releases: done in N ms.',
       'Etcd connection "default", withdrawing from elections: done in N ms.',
+      'Etcd connection "default", draining work under locks: done in N ms.',
       'Etcd connection "default", draining work and handing over leadership: done in N ms.',
       'Etcd connection "default", closing configurations: done in N ms.',
+      'Etcd connection "default", closing the locks: done in N ms.',
       'Etcd connection "default", revoking the lease: done in N ms.',
       'Etcd connection "default", closing the watches: done in N ms.',
       'Etcd connection "default", closing the client: done in N ms.',

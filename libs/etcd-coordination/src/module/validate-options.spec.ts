@@ -41,6 +41,7 @@ describe('the options', () => {
       service: undefined,
       config: { historyLimit: 50 },
       watch: { checkIntervalMs: 60_000 },
+      lock: { localTurns: 16, localMs: 50 },
       shutdown: { drainTimeoutMs: 10_000 },
     });
     expect(instanceId).toMatch(new RegExp(`^${hostname()}-${process.pid}-[0-9a-f]{4}$`));
@@ -79,6 +80,7 @@ describe('the options', () => {
         historyLimit: 5,
       },
       watch: { checkIntervalMs: 0 },
+      lock: { localTurns: 4 },
       shutdown: { drainTimeoutMs: 0 },
     };
 
@@ -102,6 +104,7 @@ describe('the options', () => {
         historyLimit: 5,
       },
       watch: { checkIntervalMs: 0 },
+      lock: { localTurns: 4, localMs: 50 },
       shutdown: { drainTimeoutMs: 0 },
     });
   });
@@ -199,6 +202,10 @@ describe('the options', () => {
       'config.snapshot.encryptionKey',
     ],
     ['config', { snapshot: { file: 'a', encryptionKey: 5 } }, 'config.snapshot.encryptionKey'],
+    ['lock', { localTurns: 0 }, 'lock.localTurns'],
+    ['lock', { localTurns: 2 ** 20 }, 'lock.localTurns'],
+    ['lock', { localMs: -1 }, 'lock.localMs'],
+    ['lock', { turns: 1 }, 'lock.turns'],
     ['watch', { checkIntervalMs: -1 }, 'watch.checkIntervalMs'],
     ['watch', { checkIntervalMs: 2 ** 31 }, 'watch.checkIntervalMs'],
     ['watch', 60_000, 'watch'],

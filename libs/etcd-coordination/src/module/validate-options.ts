@@ -8,6 +8,7 @@ import {
 } from '../client/client-options.js';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import { LONE_SURROGATE, namespaceFault } from '../client/keys.js';
+import { DEFAULT_TURNS } from '../lock/lock.service.js';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.js';
 import { DEFAULT_CHECK_INTERVAL_MS } from '../watch/range-view.js';
 import {
@@ -36,6 +37,7 @@ const KNOWN = [
   'service',
   'config',
   'watch',
+  'lock',
   'shutdown',
 ] as const;
 
@@ -43,6 +45,8 @@ const KNOWN = [
 const MAX_TIMER_MS = 2_147_483_647;
 // With what is added to it at random it must stay below the largest timer.
 const MAX_CHECK_INTERVAL_MS = 86_400_000;
+// How many grants there may be behind one key of etcd, fewer than 2^20.
+const MAX_TURNS = 1_000_000;
 // A day; with what is added to it for the calls it must stay below the largest timer.
 const MAX_DRAIN_MS = 86_400_000;
 // Longer, and one crash would leave a fleet without its leader for more than a day.
@@ -85,6 +89,7 @@ export function validateOptions(given: unknown): ResolvedCoordinationOptions {
     service,
     config: readConfig(options),
     watch: readWatch(options),
+    lock: readLock(options),
     shutdown: readShutdown(options),
   };
 }
@@ -215,6 +220,26 @@ function readWatch(options: OptionReader) {
   };
   const watch = options.group('watch', ['checkIntervalMs']);
   return { checkIntervalMs: watch?.wholeNumber('checkIntervalMs', rule) ?? rule.fallback };
+}
+
+function readLock(options: OptionReader) {
+  const lock = options.group('lock', Object.keys(DEFAULT_TURNS));
+  if (!lock) return DEFAULT_TURNS;
+  return {
+    localTurns: lock.wholeNumber('localTurns', {
+      fallback: DEFAULT_TURNS.localTurns,
+      least: 1,
+      most: MAX_TURNS,
+      unit: 'turns',
+      hint: '1 asks etcd for each grant',
+    }),
+    localMs: lock.wholeNumber('localMs', {
+      fallback: DEFAULT_TURNS.localMs,
+      least: 0,
+      most: MAX_CHECK_INTERVAL_MS,
+      unit: 'milliseconds',
+    }),
+  };
 }
 
 function readShutdown(options: OptionReader) {
