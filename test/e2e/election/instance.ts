@@ -2,6 +2,7 @@ import type { ClientOptions } from '../../../libs/etcd-coordination/src/client/c
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { ElectionService } from '../../../libs/etcd-coordination/src/election/election.service.js';
 import type { LeaderTerm } from '../../../libs/etcd-coordination/src/election/leader-term.js';
+import { LockService } from '../../../libs/etcd-coordination/src/lock/lock.service.js';
 import { EtcdSession } from '../../../libs/etcd-coordination/src/session/etcd-session.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
 import { keysUnder } from '../../support/etcd-admin.js';
@@ -21,6 +22,7 @@ export class Instance {
     readonly session: EtcdSession,
     readonly watch: WatchHub,
     readonly elections: ElectionService,
+    readonly locks: LockService,
   ) {}
 
   static async start(
@@ -31,20 +33,16 @@ export class Instance {
     const client = await connect(endpoints, options);
     const session = new EtcdSession(client, { ttlSeconds });
     const watch = new WatchHub(client);
-    const elections = new ElectionService({
-      client,
-      session,
-      watch,
-      namespace: NAMESPACE,
-      instanceId: id,
-    });
+    const parts = { client, session, watch, namespace: NAMESPACE, instanceId: id };
+    const elections = new ElectionService(parts);
+    const locks = new LockService(parts);
     try {
       await session.start();
     } catch (error) {
       await client.close();
       throw error;
     }
-    return new Instance(id, client, session, watch, elections);
+    return new Instance(id, client, session, watch, elections, locks);
   }
 
   /** The lease's id as its keys have it. */
@@ -54,8 +52,10 @@ export class Instance {
 
   /** As the module closes it. */
   async close(drainTimeoutMs = 0): Promise<void> {
+    await this.locks.drain(drainTimeoutMs);
     await this.elections.withdraw();
     await this.elections.handOver(drainTimeoutMs);
+    await this.locks.close();
     await this.session.close();
     await this.watch.close();
     await this.client.close();

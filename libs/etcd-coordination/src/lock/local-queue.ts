@@ -49,7 +49,7 @@ export class LocalQueue implements LockOrigin {
     const wait: LockWait = new LockWait(
       this.name,
       options,
-      () => (this.holder ? this.ground.instanceId : this.queue.holder),
+      () => this.heldBy(),
       () => this.leave(wait),
     );
     this.waiting.push(wait);
@@ -193,6 +193,12 @@ export class LocalQueue implements LockOrigin {
       return Promise.resolve();
     }
     return this.exchange(claim);
+  }
+
+  /** Who has it, as far as this process knows. */
+  private heldBy(): string | null {
+    if (this.holder) return this.ground.instanceId;
+    return this.queue.holder ?? this.claim?.behind?.id ?? null;
   }
 
   private isTenureOver(): boolean {

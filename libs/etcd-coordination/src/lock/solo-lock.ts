@@ -72,7 +72,7 @@ export class SoloLock implements LockOrigin {
     const wait: LockWait = new LockWait(
       this.name,
       options,
-      () => this.waiting.get(wait)?.behind?.id ?? this.queue.holder,
+      () => this.queue.holder ?? this.waiting.get(wait)?.behind?.id ?? null,
       () => this.leave(wait),
     );
     this.waiting.set(wait, null);
