@@ -28,7 +28,9 @@ export class QueueView {
   ) {
     this.view = new PrefixView(client, hub, prefix);
     let touched: Set<string> | null = new Set();
-    this.view.follow(({ changes, resync }) => {
+    this.view.follow(({ changes, resync, listed }) => {
+      // The list that the view began with holds them.
+      if (listed) return;
       if (resync) touched = null;
       for (const change of changes) {
         touched?.add(change.key);
