@@ -46,7 +46,7 @@ export const OPTIONS = {
   follow: { does: 'stay and show every change until the release is over' },
   namespace: {
     value: 'name',
-    does: 'default: that of the demo, <DEMO_PREFIX or demo>/coordination',
+    does: 'default: that of the demo, DEMO_PREFIX or demo',
   },
   endpoints: { value: 'list', does: 'default: ETCD_ENDPOINTS, else 127.0.0.1:2379' },
   json: { does: 'for machines: one JSON value, revisions as strings' },

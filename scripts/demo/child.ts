@@ -77,6 +77,20 @@ export class Child {
     await this.exited;
   }
 
+  /**
+   * Stops the process with `kill -STOP`, and resolves when `kill -CONT` has woken it `seconds` later. A
+   * shell does both, so that it is woken even if the story ends meanwhile.
+   */
+  async freeze(seconds: number): Promise<void> {
+    const script = `kill -STOP ${this.pid}; sleep ${seconds}; kill -CONT ${this.pid}`;
+    const shell = spawn('/bin/sh', ['-c', script], { stdio: 'ignore', detached: true });
+    shell.unref();
+    await new Promise<void>((resolve, reject) => {
+      shell.once('error', reject);
+      shell.once('exit', () => resolve());
+    });
+  }
+
   /** Asks the process to end; `kill -9` follows if it does not. */
   async stop(): Promise<void> {
     if (!this.running) return;

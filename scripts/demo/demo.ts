@@ -6,6 +6,7 @@ import { goodPushAct } from './acts/good-push.act.js';
 import { killAct } from './acts/kill.act.js';
 import { ordersAct } from './acts/orders.act.js';
 import { releaseAct } from './acts/release.act.js';
+import { reservationAct } from './acts/reservation.act.js';
 import { restartAct } from './acts/restart.act.js';
 import { PATIENCE_MS, type Scene } from './acts/scene.js';
 import { sumsAct } from './acts/sums.act.js';
@@ -41,6 +42,7 @@ export class Demo {
     await ordersAct(scene);
     await killAct(scene);
     await freezeAct(scene);
+    await reservationAct(scene);
     await gracefulStopAct(scene);
     await goodPushAct(scene);
     await badPushAct(scene);
@@ -64,6 +66,7 @@ export class Demo {
   curl -s ${orders?.client.url}/config
   curl -s ${orders?.client.url}/health
   curl -s -X POST ${orders?.client.url}/orders ${json} -d '{"sku":"bolt","quantity":2}'
+  curl -s -X POST ${orders?.client.url}/reservations ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X PUT ${inventory?.client.url}/stock/lamp ${json} -d '{"quantity":50}'
   curl -s ${inventory?.client.url}/audit
   kill -9 <pid of the leader>\n`);

@@ -1,5 +1,6 @@
+import type { HoldView } from '../../apps/demo-inventory/src/demo-hold.controller.js';
 import type { Prices } from '../../apps/demo-shared/src/config/prices.config.js';
-import type { StockItem } from '../../apps/demo-shared/src/data/model.js';
+import type { Reservation, StockItem } from '../../apps/demo-shared/src/data/model.js';
 import type {
   ConfigurationView,
   ConfigView,
@@ -35,6 +36,24 @@ export class ServiceClient {
 
   setStock(sku: string, quantity: number): Promise<StockItem> {
     return this.call('PUT', `/stock/${sku}`, { quantity });
+  }
+
+  stock(sku: string): Promise<StockItem> {
+    return this.call('GET', `/stock/${sku}`);
+  }
+
+  /** Has pieces set aside under a name of the customer's own. */
+  reserve(id: string, sku: string, quantity: number): Promise<Reservation> {
+    return this.call('POST', '/reservations', { sku, quantity }, { 'idempotency-key': id });
+  }
+
+  /** Holds up the next reservation between reading and writing. */
+  hold(): Promise<HoldView> {
+    return this.call('POST', '/demo/hold');
+  }
+
+  held(): Promise<HoldView> {
+    return this.call('GET', '/demo/hold');
   }
 
   /** Takes until the process is awake again. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { inTurn } from '../../apps/demo-orders/src/inventory-client.service.js';
 import { Child } from './child.js';
 import { freePort } from './ports.js';
 import { ServiceClient } from './service-client.js';
@@ -36,6 +37,8 @@ export class Stage {
   private readonly cast = new Map<string, Actor>();
   private readonly numbers: Record<ServiceKind, number> = { orders: 0, inventory: 0 };
   private readonly children = new Set<Child>();
+  /** Where the processes of orders ask for stock. */
+  private inventory: readonly string[] = [];
   private closing = false;
 
   constructor(private readonly options: StageOptions) {}
@@ -58,6 +61,14 @@ export class Stage {
     return this.actors.filter((actor) => actor.kind === kind);
   }
 
+  /** The processes of inventory in the order in which those of orders ask them for an article. */
+  inventoryFor(sku: string): Actor[] {
+    const urls = inTurn(this.inventory, sku);
+    return this.of('inventory').sort(
+      (a, b) => urls.indexOf(a.client.url) - urls.indexOf(b.client.url),
+    );
+  }
+
   /** The running process of that name. */
   get(name: string): Actor {
     const actor = this.cast.get(name);
@@ -68,15 +79,18 @@ export class Stage {
   /** Starts two processes of each service. */
   async open(): Promise<void> {
     const taken = new Set<number>();
-    const starts: Promise<Actor>[] = [];
+    const places: { kind: ServiceKind; port: number }[] = [];
     for (const kind of ['orders', 'inventory'] as const) {
       for (let i = 0; i < EACH; i += 1) {
         const port = await freePort(FIRST_PORT[kind] + i, taken);
         taken.add(port);
-        starts.push(this.start(kind, starts.length, port));
+        places.push({ kind, port });
       }
     }
-    await allOrFirstError(starts);
+    // Whoever takes a place takes its port over, so these addresses stay.
+    const inventory = places.filter(({ kind }) => kind === 'inventory');
+    this.inventory = inventory.map(({ port }) => urlOf(port));
+    await allOrFirstError(places.map(({ kind, port }, place) => this.start(kind, place, port)));
   }
 
   /**
@@ -122,6 +136,7 @@ export class Stage {
       INSTANCE_ID: name,
       HOST: '127.0.0.1',
       PORT: String(port),
+      INVENTORY_URLS: this.inventory.join(','),
       ETCD_ENDPOINTS: endpoints.join(','),
       DEMO_PREFIX: prefix,
       SESSION_TTL: String(ttlSeconds),
@@ -132,12 +147,16 @@ export class Stage {
     const child = Child.start(name, script, env, logs);
     this.children.add(child);
     await child.ready();
-    const client = new ServiceClient(`http://127.0.0.1:${port}`);
+    const client = new ServiceClient(urlOf(port));
     const actor: Actor = { name, kind, place, port, track, client, child };
     this.cast.set(name, actor);
     this.follow(actor);
     return actor;
   }
+}
+
+function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 /** Like `Promise.all`, and no other rejection is left unheard. */

@@ -1,20 +1,22 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DemoSharedModule } from '../../demo-shared/src/demo-shared.module.js';
 import type { DemoSettings } from '../../demo-shared/src/settings.js';
+import { InventoryClient } from './inventory-client.service.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
 import { PricesController } from './prices.controller.js';
+import { ReservationsController } from './reservations.controller.js';
 import { UnpricedOrders } from './unpriced-orders.service.js';
 
-/** Takes orders over HTTP, and stands in the election for the reconciler. */
+/** Takes orders and asks for reservations over HTTP, and stands in the election for the reconciler. */
 @Module({})
 export class OrdersModule {
   static register(settings: DemoSettings): DynamicModule {
     return {
       module: OrdersModule,
       imports: [DemoSharedModule.register(settings)],
-      controllers: [OrdersController, PricesController],
-      providers: [OrdersService, UnpricedOrders],
+      controllers: [OrdersController, PricesController, ReservationsController],
+      providers: [InventoryClient, OrdersService, UnpricedOrders],
     };
   }
 }

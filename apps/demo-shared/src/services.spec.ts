@@ -13,7 +13,7 @@ import type { AuditReport } from './audit/audit.js';
 import { type Prices, PRICES, PRICES_OPTIONS } from './config/prices.config.js';
 import { RECONCILER_OPTIONS, RECONCILER_SETTINGS } from './config/reconciler.config.js';
 import { DemoKeys } from './data/demo-keys.js';
-import type { Order } from './data/model.js';
+import type { Order, Reservation } from './data/model.js';
 import type { ConfigurationView, ConfigView } from './http/config.controller.js';
 import type { CoordinationView } from './http/coordination.controller.js';
 import { type DemoSettings, readSettings } from './settings.js';
@@ -30,10 +30,11 @@ describe('the two services', () => {
   beforeAll(async () => {
     server = await EmbeddedEtcd.start({ logger: false });
     etcd = new Etcd3({ hosts: server.endpoint });
+    await start('demo-inventory', (settings) => InventoryModule.register(settings));
     await start('demo-orders', (settings) => OrdersModule.register(settings), {
       TRACK: 'canary',
+      INVENTORY_URLS: urls['demo-inventory'],
     });
-    await start('demo-inventory', (settings) => InventoryModule.register(settings));
   });
 
   afterAll(async () => {
@@ -146,6 +147,37 @@ describe('the two services', () => {
     expect(body.filter(({ id }) => id === 'mine')).toHaveLength(1);
   });
 
+  it('reserve stock for one customer after the other, and for each once', async () => {
+    const reserve = (quantity: number, key: string, sku = 'pin') =>
+      call<Reservation>(
+        ...(['demo-orders', 'POST', '/reservations'] as const),
+        ...([{ sku, quantity }, { 'idempotency-key': key }] as const),
+      );
+    await call('demo-inventory', 'PUT', '/stock/pin', { quantity: 10 });
+    const all = await Promise.all([1, 2, 3, 4].map((n) => reserve(2, `customer-${n}`)));
+    expect(all.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+    expect(new Set(all.map(({ body }) => body.token)).size).toBe(4);
+
+    const again = await reserve(2, 'customer-1');
+    expect(again.body).toEqual(all[0]!.body);
+    expect(await reserve(1, 'customer-1')).toMatchObject({
+      status: 409,
+      body: { message: 'The id customer-1 is that of another reservation.' },
+    });
+    expect(await reserve(3, 'customer-5')).toMatchObject({
+      status: 409,
+      body: { message: '3 of pin were to be reserved and 2 are on hand.' },
+    });
+    expect(await reserve(1, 'customer-5', 'none')).toMatchObject({ status: 409 });
+
+    const { body } = await call<AuditReport>('demo-orders', 'GET', '/audit');
+    expect(body.violations).toEqual([]);
+    expect(body.reservations).toBe(4);
+    expect(body.stock).toContainEqual({
+      ...{ sku: 'pin', putIn: 10, sold: 0, reserved: 8, onHand: 2, earned: 0 },
+    });
+  });
+
   it.each([
     ['demo-orders', 'POST', '/orders', { sku: 'bolt', quantity: -1 }, 400],
     ['demo-orders', 'POST', '/orders', { sku: 'gold', quantity: 1 }, 422],
@@ -156,8 +188,12 @@ describe('the two services', () => {
     ['demo-inventory', 'PUT', '/stock/bolt', { quantity: 'many' }, 400],
     ['demo-inventory', 'PUT', '/stock/a%2Fb', { quantity: 1 }, 400],
     ['demo-inventory', 'GET', '/stock/none', undefined, 404],
+    ['demo-orders', 'POST', '/reservations', { sku: 'bolt', quantity: 0 }, 400],
+    ['demo-inventory', 'POST', '/reservations', { sku: 'bolt', quantity: 1 }, 400],
+    ['demo-inventory', 'POST', '/reservations', { id: 'a/b', sku: 'bolt', quantity: 1 }, 400],
     // Breaking a leader is for DEMO=1.
     ['demo-orders', 'POST', '/demo/freeze?ms=1', undefined, 404],
+    ['demo-inventory', 'POST', '/demo/hold', undefined, 404],
   ])('%s answers %s %s with %j as it should', async (service, method, path, body, status) => {
     expect((await call(service, method, path, body)).status).toBe(status);
   });

@@ -12,6 +12,8 @@ export interface DemoSettings {
   readonly port: number;
   /** `ADDRESS`: where the others reach this process, default `http://<HOST>:<PORT>`. */
   readonly address: string;
+  /** `INVENTORY_URLS`, separated by commas: where demo-orders asks for stock, default http://127.0.0.1:3011. */
+  readonly inventory: readonly string[];
   /** `ETCD_ENDPOINTS`, separated by commas, default 127.0.0.1:2379. */
   readonly endpoints: readonly string[];
   /** `DEMO_PREFIX`: everything that the demo keeps in etcd lies under it. Default `demo`. */
@@ -22,7 +24,7 @@ export interface DemoSettings {
   readonly track: string;
   /** `CONFIG_SNAPSHOT`: the file with the last good configuration, for a start without etcd; null for none. */
   readonly snapshot: SnapshotSettings | null;
-  /** `DEMO=1` opens `POST /demo/freeze`, which breaks this process on purpose. */
+  /** `DEMO=1` opens `/demo/freeze` and `/demo/hold`, which break this process on purpose. */
   readonly demo: boolean;
 }
 
@@ -56,16 +58,24 @@ export function readSettings(
     host,
     port,
     address: env.ADDRESS || `http://${host}:${port}`,
-    endpoints: (env.ETCD_ENDPOINTS || '127.0.0.1:2379')
-      .split(',')
-      .map((endpoint) => endpoint.trim())
-      .filter((endpoint) => endpoint !== ''),
+    inventory: list(env.INVENTORY_URLS || 'http://127.0.0.1:3011').map((url) => {
+      if (/^https?:\/\//.test(url) && URL.canParse(url)) return url.replace(/\/+$/, '');
+      throw new Error(`INVENTORY_URLS has "${url}": give addresses such as http://127.0.0.1:3011.`);
+    }),
+    endpoints: list(env.ETCD_ENDPOINTS || '127.0.0.1:2379'),
     prefix,
     ttlSeconds: wholeNumber('SESSION_TTL', env.SESSION_TTL, 10, 1, 3600),
     track: plainName('TRACK', env.TRACK, 'stable'),
     snapshot: snapshotSettings(env.CONFIG_SNAPSHOT, env.CONFIG_SNAPSHOT_KEY),
     demo: env.DEMO === '1',
   };
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 function plainName(name: string, text: string | undefined, fallback: string): string {

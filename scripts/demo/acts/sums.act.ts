@@ -5,7 +5,7 @@ import type { Scene } from './scene.js';
 export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void> {
   narrator.act(
     'The sums',
-    'Orders, stock and ledger are read from etcd at one revision, and compared with each other and with what the customers were told.',
+    'Orders, reservations, stock and ledger are read from etcd at one revision, and compared with each other and with what the customers were told.',
   );
   const books = await observer.audit();
   const orders = new Map((await observer.orders()).map((order) => [order.id, order]));
@@ -17,7 +17,9 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
     `${books.orders} orders: ${books.reconciled} reconciled, ${books.rejected} rejected, ${books.pending} pending, ${lost.length} lost`,
     lost.length === 0 && books.orders === desk.placed.length && books.pending === 0,
   );
-  narrator.expect('none is settled twice, stock adds up, and no term wrote after a later one');
+  narrator.expect(
+    'none is settled twice, stock adds up, and no term and no lock wrote after a later one',
+  );
   narrator.seen(
     books.violations.length === 0 ? 'every rule holds' : books.violations.join(' '),
     books.violations.length === 0,
@@ -29,10 +31,11 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
     told.length === desk.placed.length,
   );
   narrator.table(
-    books.stock.map(({ sku, putIn, sold, onHand, earned }) => [
+    books.stock.map(({ sku, putIn, sold, reserved, onHand, earned }) => [
       sku,
       `${putIn} put in`,
       `- ${sold} sold`,
+      `- ${reserved} reserved`,
       `= ${onHand} on hand`,
       `${money(earned)} earned`,
     ]),

@@ -41,7 +41,7 @@ describe('npm run config', () => {
   };
 
   it('sets, shows, lists, sets back and deletes, under the demo’s keys', async () => {
-    expect((await run(['list'])).out).toMatch(/no configurations in the namespace demo\/coord/);
+    expect((await run(['list'])).out).toMatch(/no configurations in the namespace demo\b/);
     const set = await run([
       'set',
       'prices',
@@ -53,7 +53,7 @@ describe('npm run config', () => {
     ]);
     expect(set).toMatchObject({ code: 0, err: '' });
     expect(set.out).toMatch(/^Set prices, layer shared: version 1, revision \d+\.\n$/);
-    const key = 'demo/coordination/config/prices/live/layer/shared';
+    const key = 'demo/config/prices/live/layer/shared';
     expect(await keysUnder(endpoint, key)).toMatchObject([{ value: '{"tea": 1}' }]);
     await run(['set', 'prices', '{"tea": 2}', '--layer', 'zone:eu', '--author', 'bob']);
     await run(['set', 'prices', '{"tea": 3, "cake": 4}']);
@@ -260,7 +260,7 @@ describe('npm run config', () => {
     const server = await EtcdServer.start({ line: line! });
     try {
       await enableAuth(server.endpoint, 'secret', [
-        { name: 'ops', password: 'a:b', prefix: 'demo/coordination/' },
+        { name: 'ops', password: 'a:b', prefix: 'demo/' },
       ]);
       const as = (user: string) =>
         run(['set', 'prices', '1'], '', { ETCD_ENDPOINTS: server.endpoint, ETCD_USER: user });

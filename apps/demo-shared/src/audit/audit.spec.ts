@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerEntry, Order } from '../data/model.js';
+import type { LedgerEntry, Order, Reservation } from '../data/model.js';
 import type { Versioned } from '../data/versioned.js';
 import { audit, type Books } from './audit.js';
 
@@ -28,7 +28,16 @@ const entry = (orderId: string, epoch: string): LedgerEntry => ({
   settledBy: 'orders-1',
 });
 
-/** Ten bolts put in, two orders of two settled by two terms, one order waiting. */
+const reservation = (id: string, token: string): Reservation => ({
+  ...{ id, sku: 'bolt', quantity: 1, token, reservedBy: 'inventory-1' },
+});
+
+const reserved = (reservationId: string, token: string): LedgerEntry => ({
+  ...{ kind: 'reservation', sku: 'bolt', delta: -1 },
+  ...{ reservationId, token, reservedBy: 'inventory-1' },
+});
+
+/** Ten bolts put in, two orders of two settled by two terms, one order waiting, two reservations of one. */
 function goodBooks(): Books {
   const waiting: Order = {
     id: 'c',
@@ -45,12 +54,18 @@ function goodBooks(): Books {
       at('orders/c', waiting, 31),
     ],
     pending: new Set(['c']),
-    stock: [at('stock/bolt', { sku: 'bolt', onHand: 6 }, 30, 3)],
+    stock: [at('stock/bolt', { sku: 'bolt', onHand: 4 }, 33, 5)],
+    reservations: [
+      at('reservations/r', reservation('r', '9'), 32),
+      at('reservations/s', reservation('s', '10'), 33),
+    ],
     ledger: [
       at<LedgerEntry>('ledger/bolt/stock/1', { kind: 'stock', sku: 'bolt', delta: 10 }, 10),
       // Etcd lists by key, and the books must not mind.
       at('ledger/bolt/order/b', entry('b', '21'), 30),
       at('ledger/bolt/order/a', entry('a', '9'), 20),
+      at('ledger/bolt/reservation/r', reserved('r', '9'), 32),
+      at('ledger/bolt/reservation/s', reserved('s', '10'), 33),
     ],
   };
 }
@@ -64,19 +79,22 @@ describe('audit', () => {
       pending: 1,
       reconciled: 2,
       rejected: 0,
+      reservations: 2,
       terms: [
         { epoch: '9', settledBy: 'orders-1', orders: 1 },
         { epoch: '21', settledBy: 'orders-1', orders: 1 },
       ],
-      stock: [{ sku: 'bolt', putIn: 10, sold: 4, onHand: 6, earned: 100 }],
+      stock: [{ sku: 'bolt', putIn: 10, sold: 4, reserved: 2, onHand: 4, earned: 100 }],
       earned: 100,
       violations: [],
     });
   });
 
   it('finds stock that does not add up', () => {
-    const stock = [at('stock/bolt', { sku: 'bolt', onHand: 4 }, 30, 3)];
-    expect(violationsOf({ stock })).toEqual(['bolt: 10 put in less 4 sold is not the 4 on hand.']);
+    const stock = [at('stock/bolt', { sku: 'bolt', onHand: 5 }, 33, 5)];
+    expect(violationsOf({ stock })).toEqual([
+      'bolt: 10 put in less 4 sold and 2 reserved is not the 5 on hand.',
+    ]);
   });
 
   it('finds an order that was settled twice', () => {
@@ -120,10 +138,42 @@ describe('audit', () => {
   });
 
   it('finds the write of a term that was over', () => {
-    const [stock, late, early] = goodBooks().ledger;
-    const ledger = [stock!, { ...late!, modRevision: '20' }, { ...early!, modRevision: '30' }];
+    const [stock, late, early, ...others] = goodBooks().ledger;
+    const swapped = [
+      { ...late!, modRevision: '20' },
+      { ...early!, modRevision: '30' },
+    ];
+    const ledger = [stock!, ...swapped, ...others];
     expect(violationsOf({ ledger })).toEqual([
       'ledger/bolt/order/a was written by epoch 9 after epoch 21 had written.',
+    ]);
+  });
+
+  it('finds the write of a lock that was lost', () => {
+    const ledger = goodBooks().ledger.map((line) =>
+      line.key.endsWith('/r') ? { ...line, modRevision: '34' } : line,
+    );
+    expect(violationsOf({ ledger })).toEqual([
+      'ledger/bolt/reservation/r was written under token 9 after token 10 had written.',
+    ]);
+  });
+
+  it('finds a reservation that took nothing, and what was taken for none', () => {
+    const ledger = goodBooks().ledger.filter(({ key }) => !key.endsWith('/r'));
+    expect(violationsOf({ ledger })).toContain('Reservation r has 0 ledger entries.');
+    expect(violationsOf({ reservations: goodBooks().reservations.slice(1) })).toEqual([
+      'Reservation r is in the ledger and nowhere else.',
+    ]);
+  });
+
+  it('finds a reservation that was made twice', () => {
+    const [first, ...others] = goodBooks().reservations;
+    expect(violationsOf({ reservations: [{ ...first!, version: 2 }, ...others] })).toEqual([
+      'Reservation r was written 2 times.',
+    ]);
+    const more = { ...first!, value: { ...first!.value, quantity: 2 } };
+    expect(violationsOf({ reservations: [more, ...others] })).toEqual([
+      'Reservation r and its ledger entry do not agree.',
     ]);
   });
 });

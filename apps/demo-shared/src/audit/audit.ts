@@ -1,11 +1,19 @@
-import type { LedgerEntry, Order, OrderLedgerEntry, StockItem } from '../data/model.js';
+import type {
+  LedgerEntry,
+  Order,
+  OrderLedgerEntry,
+  Reservation,
+  StockItem,
+} from '../data/model.js';
 import type { Versioned } from '../data/versioned.js';
+import { checkReservations } from './check-reservations.js';
 
 /** Everything that the demo keeps in etcd, as it was at one revision. */
 export interface Books {
   readonly orders: readonly Versioned<Order>[];
   readonly pending: ReadonlySet<string>;
   readonly stock: readonly Versioned<StockItem>[];
+  readonly reservations: readonly Versioned<Reservation>[];
   readonly ledger: readonly Versioned<LedgerEntry>[];
 }
 
@@ -14,6 +22,8 @@ export interface SkuSums {
   readonly sku: string;
   readonly putIn: number;
   readonly sold: number;
+  /** Set aside, and not on hand any more. */
+  readonly reserved: number;
   readonly onHand: number;
   /** What the sold ones brought in, in cents. */
   readonly earned: number;
@@ -25,6 +35,7 @@ export interface AuditReport {
   readonly pending: number;
   readonly reconciled: number;
   readonly rejected: number;
+  readonly reservations: number;
   /** How many orders each term settled, in the order of the terms. */
   readonly terms: readonly { epoch: string; settledBy: string; orders: number }[];
   readonly stock: readonly SkuSums[];
@@ -36,7 +47,8 @@ export interface AuditReport {
 
 /**
  * Checks the rules that must hold at every revision, from what is in etcd alone:
- * no order lost, none settled twice, stock and money add up, no term wrote after a later one.
+ * no order lost, none settled twice, stock and money add up, no term and no lock wrote after a
+ * later one.
  */
 export function audit(books: Books): AuditReport {
   const entries = byOrder(books.ledger);
@@ -44,11 +56,14 @@ export function audit(books: Books): AuditReport {
     ...books.orders.flatMap((order) => checkOrder(order, books.pending, entries)),
     ...checkStrays(books, entries),
     ...checkEpochs(books.ledger),
+    ...checkReservations(books),
   ];
   const stock = books.stock.map(({ value }) => sumOf(value, books.ledger));
-  for (const { sku, putIn, sold, onHand } of stock) {
-    if (putIn - sold !== onHand) {
-      violations.push(`${sku}: ${putIn} put in less ${sold} sold is not the ${onHand} on hand.`);
+  for (const { sku, putIn, sold, reserved, onHand } of stock) {
+    if (putIn - sold - reserved !== onHand) {
+      violations.push(
+        `${sku}: ${putIn} put in less ${sold} sold and ${reserved} reserved is not the ${onHand} on hand.`,
+      );
     }
     if (onHand < 0) violations.push(`${sku}: ${onHand} on hand is less than nothing.`);
   }
@@ -59,6 +74,7 @@ export function audit(books: Books): AuditReport {
     pending: count('pending'),
     reconciled: count('reconciled'),
     rejected: count('rejected'),
+    reservations: books.reservations.length,
     terms: termsOf(books.ledger),
     stock,
     earned: stock.reduce((total, { earned }) => total + earned, 0),
@@ -162,11 +178,13 @@ function settlements(ledger: Books['ledger']) {
 }
 
 function sumOf({ sku, onHand }: StockItem, ledger: Books['ledger']): SkuSums {
-  const sums = { putIn: 0, sold: 0, earned: 0 };
+  const sums = { putIn: 0, sold: 0, reserved: 0, earned: 0 };
   for (const { value: entry } of ledger) {
     if (entry.sku !== sku) continue;
     if (entry.kind === 'stock') {
       sums.putIn += entry.delta;
+    } else if (entry.kind === 'reservation') {
+      sums.reserved -= entry.delta;
     } else {
       sums.sold -= entry.delta;
       sums.earned += entry.amount;

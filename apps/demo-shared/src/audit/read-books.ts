@@ -13,6 +13,7 @@ export async function readBooks(etcd: Etcd3, keys: DemoKeys): Promise<Books> {
       under(keys.pending).map(({ key }) => key.toString().slice(keys.pending.length)),
     ),
     stock: under(keys.stock).map((kv) => toVersioned(kv)),
+    reservations: under(keys.reservations).map((kv) => toVersioned(kv)),
     ledger: under(keys.ledger).map((kv) => toVersioned(kv)),
   };
 }

@@ -1,12 +1,13 @@
 /** The election that both services stand in. */
 export const RECONCILER = 'reconciler';
 
-/** Builds every key of the demo's own data. The library's keys lie beside them, under `coordination/`. */
+/** Builds every key of the demo's own data. The library's keys lie beside them, in a folder for each feature. */
 export class DemoKeys {
   readonly root: string;
   readonly orders: string;
   readonly pending: string;
   readonly stock: string;
+  readonly reservations: string;
   readonly ledger: string;
   /** The namespace given to the library. */
   readonly coordination: string;
@@ -16,8 +17,9 @@ export class DemoKeys {
     this.orders = `${prefix}/orders/`;
     this.pending = `${prefix}/pending/`;
     this.stock = `${prefix}/stock/`;
+    this.reservations = `${prefix}/reservations/`;
     this.ledger = `${prefix}/ledger/`;
-    this.coordination = `${prefix}/coordination`;
+    this.coordination = prefix;
   }
 
   order(id: string): string {
@@ -42,8 +44,22 @@ export class DemoKeys {
     return `${this.ledger}${sku}/stock/${id}`;
   }
 
-  /** Where a frozen leader tries to leave a note after its term. */
-  lateNote(epoch: bigint): string {
-    return `${this.root}late-note/${epoch}`;
+  reservation(id: string): string {
+    return this.reservations + id;
+  }
+
+  /** One place for each reservation, as for each order. */
+  reservationLedger(sku: string, id: string): string {
+    return `${this.ledger}${sku}/reservation/${id}`;
+  }
+
+  /** Where one that was frozen tries to leave a note after its term, or its lock, is over. */
+  lateNote(token: bigint): string {
+    return `${this.root}late-note/${token}`;
+  }
+
+  /** A key as `EtcdTransactions` takes it: without the namespace. */
+  inNamespace(key: string): string {
+    return key.slice(this.root.length);
   }
 }

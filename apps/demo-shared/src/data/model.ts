@@ -25,10 +25,23 @@ export interface StockItem {
 }
 
 /**
- * One line of the books, at `<prefix>/ledger/<sku>/…`. Every change of stock and every settled
- * order has exactly one, so that all sums can be checked from etcd alone.
+ * Pieces that were set aside for a customer, at `<prefix>/reservations/<id>`. It is written once,
+ * by whoever holds the lock of its article.
  */
-export type LedgerEntry = StockLedgerEntry | OrderLedgerEntry;
+export interface Reservation {
+  readonly id: string;
+  readonly sku: string;
+  readonly quantity: number;
+  /** The fencing token of the lock that it was made under, a decimal bigint. */
+  readonly token: string;
+  readonly reservedBy: string;
+}
+
+/**
+ * One line of the books, at `<prefix>/ledger/<sku>/…`. Every change of stock, every settled order
+ * and every reservation has exactly one, so that all sums can be checked from etcd alone.
+ */
+export type LedgerEntry = StockLedgerEntry | OrderLedgerEntry | ReservationLedgerEntry;
 
 /** Somebody counted or filled up the stock. */
 export interface StockLedgerEntry {
@@ -49,4 +62,15 @@ export interface OrderLedgerEntry {
   readonly orderId: string;
   readonly epoch: string;
   readonly settledBy: string;
+}
+
+/** Pieces were set aside. */
+export interface ReservationLedgerEntry {
+  readonly kind: 'reservation';
+  readonly sku: string;
+  /** Minus what was set aside. */
+  readonly delta: number;
+  readonly reservationId: string;
+  readonly token: string;
+  readonly reservedBy: string;
 }
