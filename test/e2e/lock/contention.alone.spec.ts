@@ -120,9 +120,7 @@ function inconclusive(
   hits: Hits,
 ): string[] {
   const least = (name: string, seen: number, wanted: number) =>
-    seen >= Math.max(1, Math.floor(wanted * minutes))
-      ? []
-      : [`${name}: ${seen}, and not ${wanted} a minute`];
+    seen >= Math.floor(wanted * minutes) ? [] : [`${name}: ${seen}, and not ${wanted} a minute`];
   const count = (of: (note: LockNote) => boolean) => notes.filter(of).length;
   const lateRefused = (guard: string) => {
     const late = new Set(
@@ -131,10 +129,10 @@ function inconclusive(
     return count((n) => n.type === 'answered' && n.outcome === 'refused' && late.has(n.write));
   };
   return [
-    ...least('freezes of a holder past its lease', hits.freezes, 4),
+    ...least('freezes of a holder past its lease', hits.freezes, 3),
     ...least('kills of a holder', hits.kills, 2),
     ...least('cut-offs both ways of a holder', hits.cutOffsBothWays, 1),
-    ...least('cut-offs one way of a holder', hits.cutOffsOneWay, 2),
+    ...least('cut-offs one way of a holder', hits.cutOffsOneWay, 1),
     ...least('changes of leader', hits.leaderChanges, 5),
     ...least(
       'grants',
@@ -142,12 +140,12 @@ function inconclusive(
       200,
     ),
     ...least('accepted writes', accepted.length, 200),
-    ...least('late raw writes refused', lateRefused('raw'), 4),
-    ...least('late fenced writes refused', lateRefused('fenced'), 4),
+    ...least('late raw writes refused', lateRefused('raw'), 3),
+    ...least('late fenced writes refused', lateRefused('fenced'), 3),
     ...least(
       'losses told by using()',
       count((n) => n.type === 'used' && n.outcome === 'lost'),
-      2,
+      1,
     ),
   ];
 }
