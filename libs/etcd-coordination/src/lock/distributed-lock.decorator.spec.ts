@@ -23,7 +23,12 @@ import { InvalidKeyArgumentError } from '../nest/invalid-key-argument.error.js';
 import { currentLock } from './current-lock.js';
 import { DistributedLock, type DistributedLockOptions } from './distributed-lock.decorator.js';
 import { LOCK_GATES, LockGate } from './lock-gate.js';
-import { InvalidLockOptionError, LockBusyError, LockLostError } from './lock.errors.js';
+import {
+  InvalidLockOptionError,
+  LockBusyError,
+  LockLostError,
+  LockShutdownError,
+} from './lock.errors.js';
 
 const apps: TestingModule[] = [];
 let locks: FakeLocks;
@@ -148,6 +153,16 @@ describe('@DistributedLock', () => {
     await expect(it.tidy()).resolves.toBeUndefined();
     await expect(it.tidyNow()).resolves.toBeUndefined();
     expect(it.runs).toEqual(['tidy', 'tidy now']);
+  });
+
+  it('skips, too, what a shutdown refuses, and nothing else', async () => {
+    const it = await shop();
+    const using = vi.spyOn(locks, 'using');
+    using.mockRejectedValueOnce(new LockShutdownError('stock'));
+    await expect(it.tidy()).resolves.toBeUndefined();
+    using.mockRejectedValueOnce(new Error('etcd is away'));
+    await expect(it.tidy()).rejects.toThrow('etcd is away');
+    expect(it.runs).toEqual([]);
   });
 
   it('skips only what was busy before it began', async () => {

@@ -17,7 +17,7 @@ import type { MethodDecoratorFor } from '../nest/method-decorator.js';
 import { LOCK_GATES } from './lock-gate.js';
 import type { LockOptions } from './lock-options.js';
 import { callKindOf, type LockableMethod } from './lockable-method.js';
-import { LockBusyError } from './lock.errors.js';
+import { LockBusyError, LockShutdownError } from './lock.errors.js';
 import { readLockOptions } from './read-lock-options.js';
 
 /** How `@DistributedLock` takes the lock. */
@@ -29,8 +29,8 @@ export interface DistributedLockOptions extends Omit<LockOptions, 'signal'> {
    *   `LockBusyError`. The default.
    * - `'throw'`: it fails at once, or after `waitMs`, with a `LockBusyError`: HTTP 423 in a
    *   controller, an `RpcException` in a message handler.
-   * - `'skip'`: it does nothing, at once or after `waitMs`; for methods that return nothing, such
-   *   as `@Cron` and `@Interval` ones.
+   * - `'skip'`: it does nothing, at once or after `waitMs`, nor while the application shuts down; for
+   *   methods that return nothing, such as `@Cron` and `@Interval` ones.
    */
   readonly onBusy?: 'wait' | 'throw' | 'skip';
   /** The connection over which the lock is taken. Default `default`. */
@@ -122,7 +122,7 @@ export function DistributedLock(
           return await gate.using(keyOf(args), begin, signal ? { ...options, signal } : options);
         } catch (error) {
           // A method that has begun may have asked for another lock.
-          if (onBusy === 'skip' && !began && error instanceof LockBusyError) return undefined;
+          if (onBusy === 'skip' && !began && isUnavailable(error)) return undefined;
           throw refusal(error);
         }
       };
@@ -133,6 +133,11 @@ export function DistributedLock(
       return give({ run, method: () => Reflect.apply(method, self, args), refusal, unheard });
     });
   };
+}
+
+/** Whether another has the lock, or is to have it as this process goes. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof LockBusyError || error instanceof LockShutdownError;
 }
 
 /** @throws {InvalidDecoratorUseError, InvalidLockOptionError} naming the option that is wrong */
