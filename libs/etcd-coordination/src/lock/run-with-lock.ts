@@ -39,8 +39,10 @@ export async function runWithLock<T>(
   const hold = new LockHold(handle, unusedMs);
   let result: T;
   try {
-    // Awaited inside: a thenable that starts when it is asked, as query builders do, is work as well.
-    result = await hold.run(async () => await work(handle));
+    const returned = hold.run(() => work(handle));
+    // What is no promise is awaited inside: a thenable that starts when it is asked, as query
+    // builders do, is work as well. Otherwise no more promises than it takes: a kept lock costs less.
+    result = await (isOwnThenable(returned) ? hold.run(async () => await returned) : returned);
   } catch (error) {
     const failure = await hold.leave({ error });
     throw failure?.error;
@@ -54,6 +56,12 @@ export async function runWithLock<T>(
   const failure = await hold.leave();
   if (failure) throw failure.error;
   return result;
+}
+
+/** Whether it is to be awaited, and more than a promise: what its `then` does is its own. */
+function isOwnThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise && value.constructor === Promise) return false;
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
 }
 
 /** What goes on after it was returned, so that it holds the lock; null for what does not. */
