@@ -58,8 +58,9 @@ describe('asking for stock', () => {
   });
 
   it.each([
-    ['has lost the lock', [503, { message: 'The lock "sku/bb" was lost' }]],
-    ['could not get the lock', [423, { message: 'The lock "sku/bb" is held' }]],
+    ['has lost the lock', [503, { code: 'LOCK_LOST' }]],
+    ['has lost it without knowing', [409, { code: 'STALE_FENCE' }]],
+    ['could not get the lock', [423, { code: 'LOCK_BUSY' }]],
     ['does not answer', null],
   ] as [string, Answer][])('goes on to the next if the first %s', async (_, answer) => {
     const first = await inventory('first', answer);

@@ -14,8 +14,8 @@ const FIRST_ANSWER_WITHIN_MS = 2000;
 const MORE_TIME_EACH = 4;
 const ATTEMPTS = 3;
 
-/** What the customer's own request caused; another process would answer the same. */
-const isFinal = (status: number) => status >= 400 && status < 500 && status !== 423;
+/** What the loss of the article's lock, or its being held for too long, is answered with. */
+const LOCK_TROUBLE: readonly unknown[] = ['LOCK_BUSY', 'LOCK_LOST', 'STALE_FENCE'];
 
 /** Asks the processes of demo-inventory for stock. */
 @Injectable()
@@ -69,8 +69,10 @@ async function ask(url: string, body: object, withinMs: number): Promise<Reserva
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(withinMs),
   });
-  const answer = (await response.json()) as Reservation & { message?: string };
+  const answer = (await response.json()) as Reservation & { message?: string; code?: string };
   if (response.ok) return answer;
-  if (isFinal(response.status)) throw new HttpException(answer, response.status);
+  // What the customer's own request has caused, another process would answer the same.
+  const isFinal = response.status < 500 && !LOCK_TROUBLE.includes(answer.code);
+  if (isFinal) throw new HttpException(answer, response.status);
   throw new Error(`${response.status} ${answer.message ?? ''}`);
 }

@@ -7,6 +7,7 @@ import { Etcd3 } from 'etcd3';
 import { ConfigReleases } from 'nestjs-etcd-coordination';
 import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { HoldView } from '../../demo-inventory/src/demo-hold.controller.js';
 import { InventoryModule } from '../../demo-inventory/src/inventory.module.js';
 import { OrdersModule } from '../../demo-orders/src/orders.module.js';
 import type { AuditReport } from './audit/audit.js';
@@ -176,6 +177,38 @@ describe('the two services', () => {
     expect(body.stock).toContainEqual({
       ...{ sku: 'pin', putIn: 10, sold: 0, reserved: 8, onHand: 2, earned: 0 },
     });
+  });
+
+  it('refuse the late write of one that has lost the lock in the middle of a reservation', async () => {
+    const CLERK = 'demo-inventory-held';
+    await start('demo-inventory', (settings) => InventoryModule.register(settings), {
+      ...{ INSTANCE_ID: CLERK, DEMO: '1' },
+    });
+    await call('demo-inventory', 'PUT', '/stock/rivet', { quantity: 10 });
+    const reserve = (service: string, id: string) =>
+      call<{ code?: string }>(service, 'POST', '/reservations', { id, sku: 'rivet', quantity: 4 });
+    await call(CLERK, 'POST', '/demo/hold');
+    const held = reserve(CLERK, 'held');
+    const hold = () => call<HoldView>(CLERK, 'GET', '/demo/hold');
+    await vi.waitFor(async () => expect((await hold()).body.state).toBe('holding'), PATIENCE);
+    await etcd.delete().prefix('demo/lock/sku%2Frivet/');
+    expect(await reserve('demo-inventory', 'other')).toMatchObject({ status: 201 });
+    // To the clerk that is a freeze, and it goes on with its write.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+
+    // Whichever it hears of first: that its key is gone, or that its write was refused.
+    expect((await held).body.code).toMatch(/^(LOCK_LOST|STALE_FENCE)$/);
+    expect((await hold()).body).toMatchObject({
+      state: 'over',
+      report: { lateWrite: 'STALE_FENCE', lateNoteTaken: false },
+    });
+    const { body } = await call<AuditReport>('demo-orders', 'GET', '/audit');
+    expect(body.violations).toEqual([]);
+    expect(body.stock).toContainEqual(
+      expect.objectContaining({ sku: 'rivet', reserved: 4, onHand: 6 }),
+    );
+    await apps.pop()!.close();
+    delete urls[CLERK];
   });
 
   it.each([
