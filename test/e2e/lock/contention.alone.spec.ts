@@ -89,7 +89,9 @@ describe.each(runs)('five processes and one lock, on three members of etcd %s', 
           ...{ overlaps: [], tokens: [], writes: [], losses: [], errors: [] },
           ...{ liveness: [], keysLeft: [], unended: [] },
         });
-        expect(inconclusive(seconds / 60, notes, accepted, faults.hits)).toEqual([]);
+        const missing = inconclusive(seconds / 60, notes, accepted, faults.hits);
+        if (missing.length > 0) keep(folder);
+        expect(missing).toEqual([]);
       } finally {
         await fleet.stop();
         await cluster.stop();
@@ -137,15 +139,15 @@ function inconclusive(
     ...least(
       'grants',
       count((n) => n.type === 'granted'),
-      200,
+      120,
     ),
-    ...least('accepted writes', accepted.length, 200),
+    ...least('accepted writes', accepted.length, 120),
     ...least('late raw writes refused', lateRefused('raw'), 3),
     ...least('late fenced writes refused', lateRefused('fenced'), 3),
     ...least(
-      'losses told by using()',
-      count((n) => n.type === 'used' && n.outcome === 'lost'),
-      1,
+      'losses that their holders noticed',
+      count((n) => n.type === 'lost'),
+      4,
     ),
   ];
 }

@@ -65,7 +65,7 @@ function optionsFor(index: number): LockOptions {
 
 async function turn(options: LockOptions): Promise<void> {
   const how = `${options.queue}${options.keep ? ' keep' : ''}`;
-  if (random.chance(0.5)) return used(`using ${how}`, options);
+  if (random.chance(0.6)) return used(`using ${how}`, options);
   const lock = random.chance(0.1)
     ? await instance.locks.tryAcquire(LOCK, options)
     : await instance.locks.acquire(LOCK, options);
