@@ -19,6 +19,7 @@ import { LockMeasures } from './locks.measure.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
 import { startMeasure } from './start.measure.js';
+import { stmMeasures } from './stm.measure.js';
 import { watchBurstMeasure, watchLatencyMeasure } from './watch.measure.js';
 
 // What is measured is not the terminal.
@@ -54,6 +55,7 @@ const measures: Measure[] = [
   ...fanOutMeasures(endpoint),
   ...locks.all,
   configFanOut.measure,
+  ...stmMeasures(plain, pair[0]),
 ];
 let missed = 0;
 for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted))) {

@@ -9,7 +9,7 @@ import { assertLockName } from './lock-name.js';
 import type { Lock, LockOptions, LockTurns, ReadWriteLock } from './lock-options.js';
 import { MultiLock } from './multi-lock.js';
 import { assertPermits, SemaphorePermits } from './semaphore-permits.js';
-import { SingleLock } from './single-lock.js';
+import { rejecting, SingleLock } from './single-lock.js';
 
 /** How a process passes a lock on among its own, unless it is told otherwise. */
 export const DEFAULT_TURNS: LockTurns = { localTurns: 16, localMs: 50 };
@@ -53,7 +53,7 @@ export class LockService {
    * @throws LockShutdownError when the application is shutting down
    */
   acquire(key: string, options?: LockOptions): Promise<LockHandle> {
-    return this.attempt(key, (lock) => lock.acquire(options));
+    return rejecting(() => this.single(key, false).acquire(options));
   }
 
   /**
@@ -61,7 +61,7 @@ export class LockService {
    * only keeps the lock (`keep`) is asked for it, and gets a quarter of a second to give it up.
    */
   tryAcquire(key: string, options?: Omit<LockOptions, 'waitMs'>): Promise<LockHandle | null> {
-    return this.attempt(key, (lock) => lock.tryAcquire(options));
+    return rejecting(() => this.single(key, false).tryAcquire(options));
   }
 
   /**
@@ -74,7 +74,7 @@ export class LockService {
     work: (lock: LockHandle) => T | PromiseLike<T>,
     options?: LockOptions,
   ): Promise<T> {
-    return this.attempt(key, (lock) => lock.using(work, options));
+    return rejecting(() => this.single(key, false).using(work, options));
   }
 
   /**
@@ -141,10 +141,5 @@ export class LockService {
 
   private single(key: string, shared: boolean): SingleLock {
     return this.book.lock(key, shared);
-  }
-
-  /** What is wrong with a name rejects, too. */
-  private async attempt<T>(key: string, use: (lock: Lock) => Promise<T>): Promise<T> {
-    return use(this.single(key, false));
   }
 }

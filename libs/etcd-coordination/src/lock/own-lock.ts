@@ -12,6 +12,8 @@ const TURN_BITS = 20n;
 /** The most grants behind one key. */
 export const MOST_TURNS = 2 ** Number(TURN_BITS);
 
+const DONE = Promise.resolve();
+
 /** What a grant was of, and to whom it goes back. */
 export interface LockOrigin {
   /** The lock's or the semaphore's name. */
@@ -82,9 +84,9 @@ export class OwnLock implements LockHandle {
   release(): Promise<void> {
     if (this.releasing) return this.releasing;
     // Lost: there is nothing to give back.
-    if (!this.isValid()) return (this.releasing = Promise.resolve());
+    if (!this.isValid()) return (this.releasing = DONE);
     // Set first: giving it back must find it over.
-    this.releasing = Promise.resolve();
+    this.releasing = DONE;
     return (this.releasing = this.origin.giveBack(this));
   }
 

@@ -35,9 +35,12 @@ export class SingleLock implements Lock {
     private readonly held: { readonly way: keyof Ways; readonly bookName: string },
   ) {}
 
-  async acquire(options?: LockOptions): Promise<LockHandle> {
-    const read = this.read(options);
-    return this.outer(read) ?? this.enter(read);
+  acquire(options?: LockOptions): Promise<LockHandle> {
+    // Not async: who has a kept lock would pay for that more than for the lock.
+    return rejecting(() => {
+      const read = this.read(options);
+      return this.outer(read) ?? this.enter(read);
+    });
   }
 
   async tryAcquire(options?: Omit<LockOptions, 'waitMs'>): Promise<LockHandle | null> {
@@ -111,6 +114,15 @@ export class SingleLock implements Lock {
     if (signal?.aborted) throw new LockWaitAbortedError(name, signal.reason);
     const named = book.open(held.bookName, name, resource, kind);
     return named[held.way === 'local' && queue === 'etcd' ? 'strict' : held.way];
+  }
+}
+
+/** Runs what may throw before it gives a promise. */
+export function rejecting<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run();
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
   }
 }
 
