@@ -45,7 +45,8 @@ export class ClaimQueue {
   private readonly logger = new Logger('LockService');
   private readonly requests: ClaimRequests;
   private readonly claims = new Map<string, Claim>();
-  private readonly takenSlots = new Set<number>();
+  /** By its slot, every claim of which something may stand in etcd. */
+  private readonly slots = new Map<number, Claim>();
   private view: QueueView | null = null;
   private uses = 0;
   private linger: NodeJS.Timeout | undefined;
@@ -63,7 +64,7 @@ export class ClaimQueue {
 
   /** Whether nothing of this process is left in it, so that it can be forgotten. */
   get isUnused(): boolean {
-    return this.takenSlots.size === 0 && !this.view;
+    return this.slots.size === 0 && !this.view;
   }
 
   /** Claims of which nobody tells that their key is gone: there is no view. */
@@ -91,8 +92,7 @@ export class ClaimQueue {
   /** A new claim on a lease. It is nothing in etcd until it enters. */
   claim(lease: SessionLease, owner: ClaimOwner, { shared = false, keep = false } = {}): Claim {
     let slot = 0;
-    while (this.takenSlots.has(slot)) slot += 1;
-    this.takenSlots.add(slot);
+    while (this.slots.has(slot)) slot += 1;
     const id = { leaseId: BigInt(lease.id), slot, shared };
     const claim = new Claim(this.kind.prefix + lockEntrySegment(id), slot, shared, keep, lease, {
       granted: () => owner.granted(),
@@ -101,6 +101,7 @@ export class ClaimQueue {
         owner.lost(reason);
       },
     });
+    this.slots.set(slot, claim);
     this.claims.set(claim.key, claim);
     return claim;
   }
@@ -370,7 +371,7 @@ export class ClaimQueue {
 
   /** Nothing of the claim stands in etcd any more, or can come to. */
   private forget(claim: Claim): void {
-    this.takenSlots.delete(claim.slot);
+    if (this.slots.get(claim.slot) === claim) this.slots.delete(claim.slot);
     if (this.claims.get(claim.key) === claim) this.claims.delete(claim.key);
   }
 

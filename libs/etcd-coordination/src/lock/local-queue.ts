@@ -161,7 +161,9 @@ export class LocalQueue implements LockOrigin {
     try {
       const { client } = this.ground;
       lock.hold = await HoldKey.put(client, this.queue.kind.prefix, lock.claim, ms);
-      if (!lock.hold) throw new LockLostError(this.name, lock.token, 'key-deleted');
+      if (!lock.hold || !lock.isValid()) {
+        throw new LockLostError(this.name, lock.token, 'key-deleted');
+      }
     } catch (error) {
       wait.fail(error);
       await lock.release();
@@ -280,6 +282,7 @@ export class LocalQueue implements LockOrigin {
       await this.enter(next, claim);
     } catch (error) {
       for (const wait of this.waiting.splice(0)) wait.fail(error);
+      this.pump();
     }
   }
 

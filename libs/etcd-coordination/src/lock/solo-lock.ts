@@ -126,7 +126,9 @@ export class SoloLock implements LockOrigin {
       if (holdAtLeastMs > 0) {
         const { prefix } = this.queue.kind;
         lock.hold = await HoldKey.put(this.ground.client, prefix, lock.claim, holdAtLeastMs);
-        if (!lock.hold) throw new LockLostError(this.name, lock.token, 'key-deleted');
+        if (!lock.hold || !lock.isValid()) {
+          throw new LockLostError(this.name, lock.token, 'key-deleted');
+        }
       }
     } catch (error) {
       wait.fail(error);
