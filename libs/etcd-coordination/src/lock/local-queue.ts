@@ -8,6 +8,11 @@ import { LockWait } from './lock-wait.js';
 import { LockLostError, LockShutdownError } from './lock.errors.js';
 import { MOST_TURNS, OwnLock, type LockOrigin } from './own-lock.js';
 
+/** How many grants there may be without a turn of the event loop in between. */
+const MOST_IN_A_ROW = 64;
+
+const DONE = Promise.resolve();
+
 /**
  * Those of this process who want one lock. They queue here, behind one key in etcd, and pass the lock
  * on among them without a call: for as long as they like while nobody else waits, for a bounded
@@ -22,6 +27,9 @@ export class LocalQueue implements LockOrigin {
   /** Grants behind the claim's key so far. */
   private turns = 0;
   private tenureSince = 0;
+  /** Grants since the event loop was let turn. */
+  private inARow = 0;
+  private yielding = false;
   private keep = false;
   private observing = false;
   private starting = false;
@@ -82,12 +90,12 @@ export class LocalQueue implements LockOrigin {
   }
 
   giveBack(lock: OwnLock): Promise<void> {
-    if (this.holder !== lock) return Promise.resolve();
+    if (this.holder !== lock) return DONE;
     if (lock.hold) {
       lock.hold.end(() => {
         if (this.holder === lock) void this.passOn(lock);
       });
-      return Promise.resolve();
+      return DONE;
     }
     return this.passOn(lock);
   }
@@ -120,6 +128,7 @@ export class LocalQueue implements LockOrigin {
       this.claim?.state === 'granted' &&
       !this.holder &&
       this.waiting.length === 0 &&
+      this.inARow < MOST_IN_A_ROW &&
       !holdAtLeastMs &&
       this.claim.lease.isValid()
     );
@@ -127,6 +136,7 @@ export class LocalQueue implements LockOrigin {
 
   private take({ keep = false }: LockOptions): OwnLock {
     this.keep = keep && !this.closing;
+    this.inARow += 1;
     return (this.holder = new OwnLock(this, this.claim!, this.turns++));
   }
 
@@ -143,10 +153,32 @@ export class LocalQueue implements LockOrigin {
       else if (this.isIdle) this.rest();
       return;
     }
-    if (claim.state !== 'granted') return;
-    if (this.waiting.length > 0) this.grant(this.waiting.shift()!);
-    else if (this.keep && !this.queue.seesOthers(claim)) this.observe();
-    else void this.retire(claim);
+    if (claim.state === 'granted') void this.serve(claim);
+  }
+
+  /** The lock is here, and free: for the next one here, or for other processes. */
+  private serve(claim: Claim, mustRenew = false): Promise<void> {
+    if (this.yielding) return DONE;
+    if (this.waiting.length === 0) {
+      if (!this.keep || mustRenew || this.queue.seesOthers(claim)) return this.retire(claim);
+      this.observe();
+      return DONE;
+    }
+    const isOver = this.turns > 0 && this.isTenureOver() && this.queue.mayOthersWait(claim);
+    if (mustRenew || isOver) return this.exchange(claim);
+    if (this.inARow >= MOST_IN_A_ROW) this.yieldToEvents();
+    else this.grant(this.waiting.shift()!);
+    return DONE;
+  }
+
+  /** Turns that await nothing would keep out the word that another process waits, and the session's keepalives. */
+  private yieldToEvents(): void {
+    this.yielding = true;
+    setImmediate(() => {
+      this.yielding = false;
+      this.inARow = 0;
+      this.pump();
+    });
   }
 
   private grant(wait: LockWait): void {
@@ -180,21 +212,9 @@ export class LocalQueue implements LockOrigin {
     // Its loss was told to all by now.
     if (this.claim !== claim || claim.state !== 'granted') {
       this.pump();
-      return Promise.resolve();
+      return DONE;
     }
-    const mustRenew = lock.mayBeLate || this.turns >= MOST_TURNS;
-    if (this.waiting.length === 0) {
-      if (this.keep && !mustRenew && !this.queue.seesOthers(claim)) {
-        this.observe();
-        return Promise.resolve();
-      }
-      return this.retire(claim);
-    }
-    if (!mustRenew && (!this.queue.mayOthersWait(claim) || !this.isTenureOver())) {
-      this.grant(this.waiting.shift()!);
-      return Promise.resolve();
-    }
-    return this.exchange(claim);
+    return this.serve(claim, lock.mayBeLate || this.turns >= MOST_TURNS);
   }
 
   /** Who has it, as far as this process knows. */
@@ -314,7 +334,7 @@ export class LocalQueue implements LockOrigin {
     this.remove(wait);
     const { claim } = this;
     if (this.waiting.length > 0 || this.holder || !claim || claim.state === 'granted') {
-      return Promise.resolve();
+      return DONE;
     }
     return this.giveUp(claim);
   }

@@ -3,10 +3,12 @@ import { settledWithin } from '../nest/settled-within.js';
 import type { QueueGround } from './claim-queue.js';
 import type { QueueKind } from './claim-requests.js';
 import { LockCheck } from './lock-check.js';
+import type { LockHandle } from './lock-handle.js';
 import { assertLockName } from './lock-name.js';
 import type { LockTurns } from './lock-options.js';
 import { NamedLock } from './named-lock.js';
 import { lockRule } from './queue-entry.js';
+import { runWithLock } from './run-with-lock.js';
 import { SingleLock } from './single-lock.js';
 
 /** Everything that this process holds or waits for. */
@@ -67,10 +69,12 @@ export class LockBook {
     return named;
   }
 
-  /** Counts `work` as running until it settles. */
-  track<T>(work: Promise<T>): Promise<T> {
-    this.running.add(work);
-    return work.finally(() => this.running.delete(work));
+  /** Runs `work` under a lock that was granted, and counts it as running, streams that it returns included. */
+  run<T, H extends LockHandle>(lock: H, work: (lock: H) => T | PromiseLike<T>): Promise<T> {
+    const track = (over: Promise<unknown>) => this.track(over);
+    const running = runWithLock(lock, () => work(lock), { track });
+    this.track(running);
+    return running;
   }
 
   async drain(budgetMs: number): Promise<void> {
@@ -91,6 +95,12 @@ export class LockBook {
     for (const named of [...this.named.values()]) named.close();
     this.named.clear();
     return Promise.resolve();
+  }
+
+  private track(work: Promise<unknown>): void {
+    const over = () => void this.running.delete(work);
+    this.running.add(work);
+    work.then(over, over);
   }
 
   private queueOf(name: string): QueueKind {

@@ -1,5 +1,6 @@
+import { ClientClosedError } from '../client/etcd.errors.js';
 import type { OwnLock } from './own-lock.js';
-import { LockBusyError, LockWaitAbortedError } from './lock.errors.js';
+import { LockBusyError, LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
 import type { LockOptions } from './lock-options.js';
 import { settledWithin } from '../nest/settled-within.js';
 
@@ -46,7 +47,8 @@ export class LockWait {
   fail(error: unknown): void {
     if (this.over) return;
     this.end();
-    this.settle.reject(error);
+    const isClosed = error instanceof ClientClosedError;
+    this.settle.reject(isClosed ? new LockShutdownError(this.name) : error);
   }
 
   /** Ends it without a word: its owner has another answer for whoever waits. */

@@ -4,7 +4,6 @@ import type { Lock, LockOptions } from './lock-options.js';
 import { InvalidLockOptionError } from './lock.errors.js';
 import { MultiLockHandle } from './multi-handle.js';
 import { readLockOptions } from './read-lock-options.js';
-import { runWithLock } from './run-with-lock.js';
 import type { SingleLock } from './single-lock.js';
 
 /** Several locks that are had together or not at all. */
@@ -51,7 +50,7 @@ export class MultiLock implements Lock {
     options?: LockOptions,
   ): Promise<T> {
     const held = await this.acquire(options);
-    return this.book.track(runWithLock(held, () => work(held)));
+    return this.book.run(held, work);
   }
 
   private read(options: LockOptions | undefined): LockOptions {

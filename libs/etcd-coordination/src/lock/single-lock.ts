@@ -15,7 +15,6 @@ import { MultiLockHandle } from './multi-handle.js';
 import { NestedLock } from './nested-lock.js';
 import { OwnLock } from './own-lock.js';
 import { readLockOptions, type Refused } from './read-lock-options.js';
-import { runWithLock } from './run-with-lock.js';
 
 /** How long one who only keeps a lock gets to give it up to one who does not wait, in milliseconds. */
 const YIELD_MS = 250;
@@ -56,7 +55,7 @@ export class SingleLock implements Lock {
     options?: LockOptions,
   ): Promise<T> {
     const lock = await this.acquire(options);
-    return this.book.track(runWithLock(lock, work));
+    return this.book.run(lock, work);
   }
 
   private get isShared(): boolean {
