@@ -62,6 +62,8 @@ export class TxnMerger {
 
   private flushSoon(): void {
     if (this.flushing || this.waiting.length === 0 || this.underway >= MOST_UNDERWAY) return;
+    // What comes first goes out at once; what comes with it is merged behind it.
+    if (this.underway === 0) return this.flush();
     this.flushing = true;
     // After the microtasks of this turn, in which whoever was just answered asks for more.
     setImmediate(() => {

@@ -173,11 +173,16 @@ export class ClaimQueue {
 
   private async enterEventually(claim: Claim, leaving: Claim | undefined): Promise<void> {
     leaving?.end(null);
+    // Whoever does not follow the queue has no reason to think that somebody stands in it.
+    let mayBeFree = !leaving && !claim.shared && !this.kind.condition && !this.view;
     for (let failures = 0; this.isEntering(claim);) {
       try {
         if (claim.mayStand) await this.settle(claim);
         if (claim.revision !== null) break;
         await this.establish();
+        if (mayBeFree && (await this.enterFree(claim))) return;
+        mayBeFree = false;
+        if (claim.mayStand) continue;
         const answer = await this.ask(claim, () => this.requests.enter(claim, leaving));
         if (answer?.succeeded) {
           if (leaving) this.forget(leaving);
@@ -206,13 +211,22 @@ export class ClaimQueue {
     if (leaving) void this.cleanUp(leaving);
   }
 
+  /** Enters a queue in which nobody stands, with a smaller request than any other. Says whether that was so. */
+  private async enterFree(claim: Claim): Promise<boolean> {
+    const answer = await this.ask(claim, () => this.requests.enterIfFree(claim, false));
+    if (!answer?.succeeded) return false;
+    claim.stand(answer.revision);
+    claim.grant();
+    return true;
+  }
+
   private async tryToEnter(claim: Claim): Promise<Found | null> {
     for (let failures = 0; this.isEntering(claim);) {
       try {
         if (claim.mayStand) await this.settle(claim);
         if (claim.revision !== null) break;
         await this.establish();
-        const answer = await this.ask(claim, () => this.requests.enterIfFree(claim));
+        const answer = await this.ask(claim, () => this.requests.enterIfFree(claim, true));
         if (answer?.succeeded) {
           claim.stand(answer.revision);
           claim.grant();

@@ -40,7 +40,7 @@ export interface Asker {
  * absent as long as all goes well; putting it shuts out whatever was sent before.
  */
 export class ClaimRequests {
-  private gate = { leaseId: '', revision: '0' };
+  private gate = { leaseId: '', revision: '0', key: Buffer.alloc(0) };
   private readonly range: { readonly key: Buffer; readonly range_end: Buffer };
 
   constructor(
@@ -64,8 +64,8 @@ export class ClaimRequests {
     return this.asker.merger.run({ compare, success, failure: [] }, touches);
   }
 
-  /** Puts the claim's key if there is none in the queue. Otherwise its one response tells who is first. */
-  enterIfFree(claim: Claim): Promise<TxnAnswer> {
+  /** Puts the claim's key if there is none in the queue. Otherwise, if asked for, its one response tells who is first. */
+  enterIfFree(claim: Claim, elseFirst: boolean): Promise<TxnAnswer> {
     const { range } = this;
     const empty = {
       ...({ target: 'Create', result: 'Equal', create_revision: '0' } as const),
@@ -74,7 +74,7 @@ export class ClaimRequests {
     const request: ITxnRequest = {
       compare: this.comparisons(claim, empty),
       success: [this.put(claim)],
-      failure: [{ request_range: this.first() }],
+      failure: elseFirst ? [{ request_range: this.first() }] : [],
     };
     return this.asker.merger.run(request, [this.kind.prefix]);
   }
@@ -98,7 +98,8 @@ export class ClaimRequests {
    */
   async settle(claim: Claim): Promise<{ own: IKeyValue | null; kvs: IKeyValue[] }> {
     const { lease } = claim;
-    const gate = { key: this.gateKey(claim), value: Buffer.alloc(0), lease: lease.id };
+    const shut = this.gateOf(claim);
+    const gate = { key: shut.key, value: Buffer.alloc(0), lease: lease.id };
     const { revision, responses } = await this.asker.merger.run(
       {
         compare: [],
@@ -109,9 +110,9 @@ export class ClaimRequests {
         ],
         failure: [],
       },
-      [gate.key.toString(), claim.key, this.kind.prefix],
+      [shut.key.toString(), claim.key, this.kind.prefix],
     );
-    this.gate = { leaseId: lease.id, revision };
+    if (this.gate === shut) this.gate = { ...shut, revision };
     const [own] = responses[1]!.response_range.kvs;
     const kvs = responses[2]!.response_range.kvs;
     return { own: own?.lease === lease.id ? own : null, kvs };
@@ -119,17 +120,19 @@ export class ClaimRequests {
 
   private comparisons(claim: Claim, first: Compare): Compare[] {
     const { condition } = this.kind;
-    const { leaseId, revision } = this.gate;
-    const gate: Compare = {
-      ...{ target: 'Mod', result: 'Equal' },
-      key: this.gateKey(claim),
-      mod_revision: leaseId === claim.lease.id ? revision : '0',
-    };
+    const { key, revision: mod_revision } = this.gateOf(claim);
+    const gate: Compare = { target: 'Mod', result: 'Equal', key, mod_revision };
     return condition ? [first, gate, condition.compare] : [first, gate];
   }
 
-  private gateKey({ lease }: Claim): Buffer {
-    return Buffer.from(lockGateKey(this.asker.namespace, this.kind.name, BigInt(lease.id)));
+  /** Of the claim's lease: it is put on that. */
+  private gateOf({ lease }: Claim) {
+    if (this.gate.leaseId !== lease.id) {
+      const { namespace } = this.asker;
+      const key = Buffer.from(lockGateKey(namespace, this.kind.name, BigInt(lease.id)));
+      this.gate = { leaseId: lease.id, revision: '0', key };
+    }
+    return this.gate;
   }
 
   /** Who came first; and where others may hold it too, everybody. */

@@ -11,6 +11,9 @@ import { lockRule } from './queue-entry.js';
 import { runWithLock } from './run-with-lock.js';
 import { SingleLock } from './single-lock.js';
 
+/** How many locks are remembered though this process has nothing to do with them: it may have again soon. */
+const MOST_UNUSED = 1000;
+
 /** Everything that this process holds or waits for. */
 export class LockBook {
   private readonly named = new Map<string, NamedLock>();
@@ -59,7 +62,8 @@ export class LockBook {
     let named = this.named.get(bookName);
     if (!named) {
       const forget = () => {
-        if (this.named.get(bookName) === named) this.named.delete(bookName);
+        const isFull = this.named.size > MOST_UNUSED;
+        if (isFull && this.named.get(bookName) === named) this.named.delete(bookName);
       };
       const queue = kind ?? this.queueOf(name);
       named = new NamedLock(this.ground, queue, resource, this.turns, forget);
