@@ -34,8 +34,14 @@ describe('transactions that are asked for at a time', () => {
       new Promise<ITxnResponse>((resolve, reject) => {
         sent.push(asSent(request, settings, resolve, reject));
       });
-    merger = new TxnMerger({ txn } as unknown as EtcdClient, 700);
+    merger = new TxnMerger({ txn } as unknown as EtcdClient, () => 700);
   });
+
+  /** One is under way, so that others are merged; it is not counted in what is sent. */
+  function busy(): Sent {
+    void run('first');
+    return sent.pop()!;
+  }
 
   const run = (name: string, ...touches: string[]) => merger.run(putting(name), touches);
   /** They are sent before this, or have to wait for an answer. */
@@ -46,194 +52,210 @@ describe('transactions that are asked for at a time', () => {
   const many = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => `k${from + i}`);
 
-  it('are one if they are asked for in one turn of the event loop, its microtasks included', async () => {
+  it('are sent at once while none is under way, and the others of that turn behind it', async () => {
     void run('a');
-    void Promise.resolve().then(() => run('b'));
-    expect(sent).toEqual([]);
-    expect(await partsSent()).toEqual([['a', 'b']]);
-    void run('c');
-    expect(await partsSent()).toEqual([['a', 'b'], ['c']]);
+    expect(sent.map(({ parts }) => parts)).toEqual([['a']]);
+    for (const name of ['b', 'c']) void run(name);
+    expect(sent).toHaveLength(1);
+    expect(await partsSent()).toEqual([['a'], ['b', 'c']]);
+    for (const one of sent) one.answer(1);
+    await turn();
+    void run('d');
+    expect(sent.map(({ parts }) => parts)).toEqual([['a'], ['b', 'c'], ['d']]);
   });
 
-  it('are sent as they are if there is one alone', async () => {
-    const request = putting('a');
-    void merger.run(request, []);
-    await turn();
-    expect(sent[0]!.request).toBe(request);
-  });
+  describe('while one is under way', () => {
+    beforeEach(() => void busy());
 
-  it('compare nothing but what each of them compares for itself', async () => {
-    const [a, b] = [putting('a'), { ...putting('b'), compare: [{ key: Buffer.from('x') }] }];
-    void merger.run(a, []);
-    void merger.run(b, []);
-    await turn();
-    const success = [{ request_txn: a }, { request_txn: b }];
-    expect(sent[0]!.request).toEqual({ compare: [], success, failure: [] });
-  });
-
-  it('are never repeated, and get the time that was given', async () => {
-    void run('a');
-    await turn();
-    void run('b');
-    void run('c');
-    await turn();
-    const settings = { repeatable: false, timeoutMs: 700 };
-    expect(sent.map((one) => one.settings)).toEqual([settings, settings]);
-  });
-
-  it('are each answered what came of their own part', async () => {
-    const answers = ['a', 'b', 'c'].map((name) => run(name));
-    await turn();
-    sent[0]!.answer(42, ['b']);
-    expect(await Promise.all(answers)).toEqual([
-      { succeeded: true, responses: ['of a'], revision: '42' },
-      { succeeded: false, responses: ['of b'], revision: '42' },
-      { succeeded: true, responses: ['of c'], revision: '42' },
-    ]);
-  });
-
-  it('are answered with what came of them if they were alone', async () => {
-    const [won, lost] = [run('a', 'x'), run('b', 'x')];
-    await turn();
-    sent[0]!.answer(7);
-    sent[1]!.answer(8, ['b']);
-    expect(await won).toEqual({ succeeded: true, responses: ['of a'], revision: '7' });
-    expect(await lost).toEqual({ succeeded: false, responses: ['of b'], revision: '8' });
-  });
-
-  describe('of which some touch the same thing', () => {
-    it('keep these apart, and in their order', async () => {
-      for (const name of ['a1', 'a2', 'a3']) void run(name, 'a');
-      void run('b1', 'b');
-      expect(await partsSent()).toEqual([['a1', 'b1'], ['a2'], ['a3']]);
+    it('are one if they are asked for in one turn of the event loop, its microtasks included', async () => {
+      void run('a');
+      void Promise.resolve().then(() => run('b'));
+      expect(sent).toEqual([]);
+      expect(await partsSent()).toEqual([['a', 'b']]);
+      void run('c');
+      expect(await partsSent()).toEqual([['a', 'b'], ['c']]);
     });
 
-    it('let none overtake one that has to wait for another', async () => {
-      void run('a', 'x');
-      void run('b', 'x', 'y');
-      void run('c', 'y');
-      void run('d', 'z');
-      expect(await partsSent()).toEqual([['a', 'd'], ['b'], ['c']]);
-    });
-
-    it('send those that had to wait before those that came later', async () => {
-      for (let i = 0; i < 6; i++) void run(`a${i}`, 'a');
+    it('are sent as they are if there is one alone', async () => {
+      const request = putting('a');
+      void merger.run(request, []);
       await turn();
-      void run('a6', 'a');
+      expect(sent[0]!.request).toBe(request);
+    });
+
+    it('compare nothing but what each of them compares for itself', async () => {
+      const [a, b] = [putting('a'), { ...putting('b'), compare: [{ key: Buffer.from('x') }] }];
+      void merger.run(a, []);
+      void merger.run(b, []);
+      await turn();
+      const success = [{ request_txn: a }, { request_txn: b }];
+      expect(sent[0]!.request).toEqual({ compare: [], success, failure: [] });
+    });
+
+    it('are never repeated, and get the time that was given', async () => {
+      void run('a');
+      await turn();
       void run('b');
-      sent[0]!.answer(1);
-      sent[1]!.answer(2);
+      void run('c');
       await turn();
-      expect(await partsSent()).toEqual([['a0'], ['a1'], ['a2'], ['a3'], ['a4', 'b'], ['a5']]);
+      const settings = { repeatable: false, timeoutMs: 700 };
+      expect(sent.map((one) => one.settings)).toEqual([settings, settings]);
     });
-  });
 
-  it('are 100 in one at most, in the order in which they came', async () => {
-    for (const name of many(0, 250)) void run(name);
-    expect(await partsSent()).toEqual([many(0, 100), many(100, 200), many(200, 250)]);
-  });
-
-  it('leave out nothing and nobody where both limits meet', async () => {
-    // The first that is kept back comes before the hundredth that fits, the second after it.
-    for (const name of many(0, 60)) void run(name);
-    void run('again', 'a');
-    void run('once more', 'a');
-    for (const name of many(60, 120)) void run(name);
-    const [first, second] = await partsSent();
-    expect(first).toEqual([...many(0, 60), 'again', ...many(60, 99)]);
-    expect(second).toEqual(['once more', ...many(99, 120)]);
-  });
-
-  it('have four under way, and go on with everybody else when one is answered', async () => {
-    const answers = many(0, 6).map((name) => run(name, 'a'));
-    expect(await partsSent()).toEqual([['k0'], ['k1'], ['k2'], ['k3']]);
-    // Asked for in three turns; they wait, and come to be one.
-    for (const name of ['x', 'y', 'z']) {
-      void run(name);
-      await turn();
-    }
-    expect(sent).toHaveLength(4);
-    sent[2]!.answer(5);
-    await answers[2];
-    await turn();
-    expect((await partsSent()).slice(4)).toEqual([['k4', 'x', 'y', 'z']]);
-    sent[0]!.fail(new EtcdTimeoutError('KV.txn', 700));
-    await expect(answers[0]).rejects.toMatchObject({ code: 'ETCD_TIMEOUT' });
-    await turn();
-    expect((await partsSent()).slice(5)).toEqual([['k5']]);
-  });
-
-  describe('and of which one is refused', () => {
-    const refusals = [
-      new EtcdPermissionDeniedError('KV.txn', 'me'),
-      new RequestTooLargeError('KV.txn'),
-      new EtcdRequestError('KV.txn', 'INVALID_ARGUMENT', 'duplicate key given in txn request'),
-    ];
-
-    it.each(refusals)('are sent again one by one: $code', async (refusal) => {
+    it('are each answered what came of their own part', async () => {
       const answers = ['a', 'b', 'c'].map((name) => run(name));
       await turn();
-      sent[0]!.fail(refusal);
-      expect(await partsSent()).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
-      expect(sent.map(({ isMerged }) => isMerged)).toEqual([true, false, false, false]);
-      sent[1]!.answer(11);
-      sent[2]!.fail(refusal);
-      sent[3]!.answer(12, ['c']);
-      expect(await Promise.allSettled(answers)).toEqual([
-        {
-          status: 'fulfilled',
-          value: expect.objectContaining({ succeeded: true, revision: '11' }),
-        },
-        { status: 'rejected', reason: refusal },
-        {
-          status: 'fulfilled',
-          value: expect.objectContaining({ succeeded: false, revision: '12' }),
-        },
+      sent[0]!.answer(42, ['b']);
+      expect(await Promise.all(answers)).toEqual([
+        { succeeded: true, responses: ['of a'], revision: '42' },
+        { succeeded: false, responses: ['of b'], revision: '42' },
+        { succeeded: true, responses: ['of c'], revision: '42' },
       ]);
-      expect(sent).toHaveLength(4);
     });
 
-    it('count as under way until each has been answered', async () => {
-      const answers = ['a', 'b'].map((name) => run(name));
-      for (const name of ['1', '2', '3', '4']) void run(name, 'x');
-      void run('5', 'x').catch(() => undefined);
-      expect((await partsSent()).map(([first]) => first)).toEqual(['a', '2', '3', '4']);
-      sent[0]!.fail(refusals[0]);
+    it('are answered with what came of them if they were alone', async () => {
+      const [won, lost] = [run('a', 'x'), run('b', 'x')];
       await turn();
-      sent[4]!.answer(1);
-      sent[5]!.answer(2);
-      await Promise.all(answers);
-      expect((await partsSent()).slice(4)).toEqual([['a'], ['b'], ['1']]);
-      sent[6]!.answer(3);
-      await turn();
-      expect((await partsSent()).slice(7)).toEqual([['5']]);
+      sent[0]!.answer(7);
+      sent[1]!.answer(8, ['b']);
+      expect(await won).toEqual({ succeeded: true, responses: ['of a'], revision: '7' });
+      expect(await lost).toEqual({ succeeded: false, responses: ['of b'], revision: '8' });
     });
-  });
 
-  const failures = [
-    new WriteOutcomeUnknownError('KV.txn', 'the connection broke'),
-    new EtcdUnavailableError('KV.txn', 'nothing listens'),
-    new EtcdTimeoutError('KV.txn', 700),
-    new LeaseNotFoundError('KV.txn'),
-    new EtcdRequestError('KV.txn', 'INTERNAL', 'out of order'),
-  ];
+    describe('of which some touch the same thing', () => {
+      it('keep these apart, and in their order', async () => {
+        for (const name of ['a1', 'a2', 'a3']) void run(name, 'a');
+        void run('b1', 'b');
+        expect(await partsSent()).toEqual([['a1', 'b1'], ['a2'], ['a3']]);
+      });
 
-  it.each(failures)('fail together, and are not sent again: $code', async (error) => {
-    const answers = ['a', 'b', 'c'].map((name) => run(name));
-    await turn();
-    sent[0]!.fail(error);
-    const all = await Promise.allSettled(answers);
-    expect(all).toEqual(answers.map(() => ({ status: 'rejected', reason: error })));
-    expect(await partsSent()).toEqual([['a', 'b', 'c']]);
-  });
+      it('let none overtake one that has to wait for another', async () => {
+        void run('a', 'x');
+        void run('b', 'x', 'y');
+        void run('c', 'y');
+        void run('d', 'z');
+        expect(await partsSent()).toEqual([['a', 'd'], ['b'], ['c']]);
+      });
 
-  it('are not sent again if one was alone and refused', async () => {
-    const refusal = new EtcdPermissionDeniedError('KV.txn', 'me');
-    const answer = run('a');
-    await turn();
-    sent[0]!.fail(refusal);
-    await expect(answer).rejects.toBe(refusal);
-    expect(await partsSent()).toEqual([['a']]);
+      it('send those that had to wait before those that came later', async () => {
+        for (let i = 0; i < 6; i++) void run(`a${i}`, 'a');
+        await turn();
+        void run('a6', 'a');
+        void run('b');
+        sent[0]!.answer(1);
+        sent[1]!.answer(2);
+        await turn();
+        expect(await partsSent()).toEqual([['a0'], ['a1'], ['a2'], ['a3', 'b'], ['a4']]);
+      });
+    });
+
+    it('are 100 in one at most, in the order in which they came', async () => {
+      for (const name of many(0, 250)) void run(name);
+      expect(await partsSent()).toEqual([many(0, 100), many(100, 200), many(200, 250)]);
+    });
+
+    it('leave out nothing and nobody where both limits meet', async () => {
+      // The first that is kept back comes before the hundredth that fits, the second after it.
+      for (const name of many(0, 60)) void run(name);
+      void run('again', 'a');
+      void run('once more', 'a');
+      for (const name of many(60, 120)) void run(name);
+      const [first, second] = await partsSent();
+      expect(first).toEqual([...many(0, 60), 'again', ...many(60, 99)]);
+      expect(second).toEqual(['once more', ...many(99, 120)]);
+    });
+
+    it('are four at a time, that one included, and go on with everybody else when one is answered', async () => {
+      const answers = many(0, 6).map((name) => run(name, 'a'));
+      expect(await partsSent()).toEqual([['k0'], ['k1'], ['k2']]);
+      // Asked for in three turns; they wait, and come to be one.
+      for (const name of ['x', 'y', 'z']) {
+        void run(name);
+        await turn();
+      }
+      expect(sent).toHaveLength(3);
+      sent[2]!.answer(5);
+      await answers[2];
+      await turn();
+      expect((await partsSent()).slice(3)).toEqual([['k3', 'x', 'y', 'z']]);
+      sent[0]!.fail(new EtcdTimeoutError('KV.txn', 700));
+      await expect(answers[0]).rejects.toMatchObject({ code: 'ETCD_TIMEOUT' });
+      await turn();
+      expect((await partsSent()).slice(4)).toEqual([['k4']]);
+    });
+
+    describe('and of which one is refused', () => {
+      const refusals = [
+        new EtcdPermissionDeniedError('KV.txn', 'me'),
+        new RequestTooLargeError('KV.txn'),
+        new EtcdRequestError('KV.txn', 'INVALID_ARGUMENT', 'duplicate key given in txn request'),
+      ];
+
+      it.each(refusals)('are sent again one by one: $code', async (refusal) => {
+        const answers = ['a', 'b', 'c'].map((name) => run(name));
+        await turn();
+        sent[0]!.fail(refusal);
+        expect(await partsSent()).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
+        expect(sent.map(({ isMerged }) => isMerged)).toEqual([true, false, false, false]);
+        sent[1]!.answer(11);
+        sent[2]!.fail(refusal);
+        sent[3]!.answer(12, ['c']);
+        expect(await Promise.allSettled(answers)).toEqual([
+          {
+            status: 'fulfilled',
+            value: expect.objectContaining({ succeeded: true, revision: '11' }),
+          },
+          { status: 'rejected', reason: refusal },
+          {
+            status: 'fulfilled',
+            value: expect.objectContaining({ succeeded: false, revision: '12' }),
+          },
+        ]);
+        expect(sent).toHaveLength(4);
+      });
+
+      it('count as under way until each has been answered', async () => {
+        const answers = ['a', 'b'].map((name) => run(name));
+        for (const name of ['1', '2', '3']) void run(name, 'x');
+        void run('4', 'x').catch(() => undefined);
+        expect((await partsSent()).map(([first]) => first)).toEqual(['a', '2', '3']);
+        sent[0]!.fail(refusals[0]);
+        await turn();
+        sent[3]!.answer(1);
+        sent[4]!.answer(2);
+        await Promise.all(answers);
+        expect((await partsSent()).slice(3)).toEqual([['a'], ['b'], ['1']]);
+        sent[5]!.answer(3);
+        await turn();
+        expect((await partsSent()).slice(6)).toEqual([['4']]);
+      });
+    });
+
+    const failures = [
+      new WriteOutcomeUnknownError('KV.txn', 'the connection broke'),
+      new EtcdUnavailableError('KV.txn', 'nothing listens'),
+      new EtcdTimeoutError('KV.txn', 700),
+      new LeaseNotFoundError('KV.txn'),
+      new EtcdRequestError('KV.txn', 'INTERNAL', 'out of order'),
+    ];
+
+    it.each(failures)('fail together, and are not sent again: $code', async (error) => {
+      const answers = ['a', 'b', 'c'].map((name) => run(name));
+      await turn();
+      sent[0]!.fail(error);
+      const all = await Promise.allSettled(answers);
+      expect(all).toEqual(answers.map(() => ({ status: 'rejected', reason: error })));
+      expect(await partsSent()).toEqual([['a', 'b', 'c']]);
+    });
+
+    it('are not sent again if one was alone and refused', async () => {
+      const refusal = new EtcdPermissionDeniedError('KV.txn', 'me');
+      const answer = run('a');
+      await turn();
+      sent[0]!.fail(refusal);
+      await expect(answer).rejects.toBe(refusal);
+      expect(await partsSent()).toEqual([['a']]);
+    });
   });
 });
 

@@ -31,9 +31,14 @@ const MOST_UNDERWAY = 4;
 
 /**
  * Merges the transactions that are asked for in one turn of the event loop into one, each nested in
- * it with its own comparisons: most of what a transaction costs is the call. They are sent once and
- * never repeated, share a revision, and fail together; those that fail because one of them is
- * refused are sent again one by one.
+ * it with its own comparisons: most of what a transaction costs is the call. Only what comes while
+ * none is under way goes out alone, without waiting for the turn to end. They are sent once and never
+ * repeated, share a revision, and fail together; those that fail because one of them is refused are
+ * sent again one by one.
+ *
+ * etcd makes all comparisons, those of the nested ones too, before the first write. So a part does not
+ * see what the parts before it do, and two whose comparisons could be about each other must not be in
+ * one transaction: they name what they have in common, see {@link run}.
  */
 export class TxnMerger {
   private waiting: Part[] = [];
@@ -42,15 +47,16 @@ export class TxnMerger {
 
   constructor(
     private readonly client: EtcdClient,
-    /** Milliseconds that each may take. */
-    private readonly timeoutMs: number,
+    /** Milliseconds that each may take; asked for when it is sent. */
+    private readonly timeoutMs: () => number,
   ) {}
 
   /**
    * Runs a transaction of at most 8 operations.
    *
    * @param touches what at most one part of a transaction may name: the keys that it writes, and
-   *   whatever else must get a revision of its own
+   *   whatever else must get a revision of its own. Those that name the same are sent in their order,
+   *   but not one after the other's answer: whoever needs that waits for it
    * @throws WriteOutcomeUnknownError if its answer was lost, and others if it was not applied
    */
   run(request: ITxnRequest, touches: readonly string[]): Promise<TxnAnswer> {
@@ -125,7 +131,7 @@ export class TxnMerger {
   }
 
   private txn(request: ITxnRequest): Promise<ITxnResponse> {
-    return this.client.txn(request, { repeatable: false, timeoutMs: this.timeoutMs });
+    return this.client.txn(request, { repeatable: false, timeoutMs: this.timeoutMs() });
   }
 }
 
