@@ -27,6 +27,7 @@ interface Sent {
 describe('transactions that are asked for at a time', () => {
   let sent: Sent[];
   let merger: TxnMerger;
+  let timeoutMs: number;
 
   beforeEach(() => {
     sent = [];
@@ -34,7 +35,8 @@ describe('transactions that are asked for at a time', () => {
       new Promise<ITxnResponse>((resolve, reject) => {
         sent.push(asSent(request, settings, resolve, reject));
       });
-    merger = new TxnMerger({ txn } as unknown as EtcdClient, () => 700);
+    merger = new TxnMerger({ txn } as unknown as EtcdClient, () => timeoutMs);
+    timeoutMs = 700;
   });
 
   /** One is under way, so that others are merged; it is not counted in what is sent. */
@@ -92,14 +94,17 @@ describe('transactions that are asked for at a time', () => {
       expect(sent[0]!.request).toEqual({ compare: [], success, failure: [] });
     });
 
-    it('are never repeated, and get the time that was given', async () => {
+    it('are never repeated, and get the time that is given when they are sent', async () => {
       void run('a');
       await turn();
       void run('b');
       void run('c');
+      timeoutMs = 800;
       await turn();
-      const settings = { repeatable: false, timeoutMs: 700 };
-      expect(sent.map((one) => one.settings)).toEqual([settings, settings]);
+      expect(sent.map(({ settings }) => settings)).toEqual([
+        { repeatable: false, timeoutMs: 700 },
+        { repeatable: false, timeoutMs: 800 },
+      ]);
     });
 
     it('are each answered what came of their own part', async () => {
