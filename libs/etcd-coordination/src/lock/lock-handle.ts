@@ -31,7 +31,8 @@ export interface LockHandle extends AsyncDisposable {
   remainingMs(): number;
   /**
    * Gives the lock back. Resolves when others may have it: when etcd has taken the release, or the
-   * next of this process has got it. Releasing again, or after a loss, changes nothing. Never rejects.
+   * next of this process has got it; where `holdAtLeastMs` still runs, at once, and others wait for its
+   * end. Releasing again, or after a loss, changes nothing. Never rejects.
    */
   release(): Promise<void>;
 }

@@ -90,7 +90,10 @@ export class LockUpgradeError extends EtcdCoordinationError {
   }
 }
 
-/** The application is shutting down: what waited is told so, and nothing more is granted. HTTP 503. */
+/**
+ * The application is shutting down: what waits is told so, and what would have to wait. A lock that is
+ * free may still be had, by what ends its work, until the connection closes. HTTP 503.
+ */
 export class LockShutdownError extends LockHttpError {
   readonly statusCode = 503;
 

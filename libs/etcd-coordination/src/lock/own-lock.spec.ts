@@ -111,6 +111,12 @@ describe('a grant of a lock', () => {
       },
     );
 
+    it('that tells the first of two losses, if it is first asked for after both', () => {
+      lock.lose('key-deleted');
+      lock.lose('shutdown');
+      expect(lock.signal.reason).toMatchObject({ reason: 'key-deleted' });
+    });
+
     it('that is right if it is first asked for after the time is over', () => {
       clock.freeze(CERTAIN_MS);
       expect(lock.signal.aborted).toBe(true);
