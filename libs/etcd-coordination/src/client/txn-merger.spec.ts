@@ -7,7 +7,6 @@ import {
   EtcdRequestError,
   EtcdTimeoutError,
   EtcdUnavailableError,
-  LeaseNotFoundError,
   RequestTooLargeError,
   WriteOutcomeUnknownError,
 } from './etcd.errors.js';
@@ -240,7 +239,6 @@ describe('transactions that are asked for at a time', () => {
       new WriteOutcomeUnknownError('KV.txn', 'the connection broke'),
       new EtcdUnavailableError('KV.txn', 'nothing listens'),
       new EtcdTimeoutError('KV.txn', 700),
-      new LeaseNotFoundError('KV.txn'),
       new EtcdRequestError('KV.txn', 'INTERNAL', 'out of order'),
     ];
 
