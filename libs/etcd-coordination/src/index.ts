@@ -58,7 +58,11 @@ export {
   SemaphorePermitsError,
 } from './lock/lock.errors.js';
 
-export { RequireFence, type RequireFenceOptions } from './fencing/require-fence.decorator.js';
+export {
+  type FencedMethod,
+  RequireFence,
+  type RequireFenceOptions,
+} from './fencing/require-fence.decorator.js';
 export { FenceInterceptor } from './fencing/fence.interceptor.js';
 export { FenceLedger } from './fencing/fence-ledger.js';
 export { carryFences, FenceCarrierError } from './fencing/carry-fences.js';

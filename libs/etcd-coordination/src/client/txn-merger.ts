@@ -1,8 +1,10 @@
 import type { ITxnRequest, ITxnResponse } from 'etcd3';
 import type { EtcdClient } from './etcd-client.js';
 import {
+  EtcdNoSpaceError,
   EtcdPermissionDeniedError,
   EtcdRequestError,
+  LeaseNotFoundError,
   RequestTooLargeError,
 } from './etcd.errors.js';
 
@@ -139,6 +141,9 @@ export class TxnMerger {
 function isOfOnePart(error: unknown): boolean {
   return (
     error instanceof EtcdPermissionDeniedError ||
+    // Of the lease that one of them is on, or of a database in which others only delete.
+    error instanceof LeaseNotFoundError ||
+    error instanceof EtcdNoSpaceError ||
     error instanceof RequestTooLargeError ||
     (error instanceof EtcdRequestError && error.status === 'INVALID_ARGUMENT')
   );

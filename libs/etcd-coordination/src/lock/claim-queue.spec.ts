@@ -470,7 +470,7 @@ describe('the queue of a lock', () => {
         if (found !== '2') throw new SemaphorePermitsError('l', 2, Number(found), 'ns/permits');
         kv.put('ns/permits', '2');
       };
-      kind = { ...LOCK, rule: permitsRule(2), condition: { compare, establish } };
+      kind = { ...LOCK, rule: permitsRule(2), condition: { permits: 2, compare, establish } };
       me = new Process('me', '31', kind);
     });
 

@@ -10,9 +10,11 @@ import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import { Claim, type ClaimOwner } from './claim.js';
+import type { TxnAnswer } from '../client/txn-merger.js';
 import { ClaimRequests, type Asker, type QueueKind } from './claim-requests.js';
 import { decodeLockRecord } from './lock-record.js';
-import { byCreateRevision, countGranted, readQueueKey, type QueueEntry } from './queue-entry.js';
+import { countGranted, readQueue, readQueueKey } from './queue-entry.js';
+import { OrphanRemoval } from './orphan-removal.js';
 import { QueueView } from './queue-view.js';
 import { SemaphorePermitsError } from './lock.errors.js';
 
@@ -50,7 +52,7 @@ export class ClaimQueue {
   private view: QueueView | null = null;
   private uses = 0;
   private linger: NodeJS.Timeout | undefined;
-  private removing: string | null = null;
+  private readonly orphans: OrphanRemoval;
   private established = false;
 
   constructor(
@@ -60,11 +62,17 @@ export class ClaimQueue {
     private readonly changed: () => void = () => undefined,
   ) {
     this.requests = new ClaimRequests(ground, kind);
+    this.orphans = new OrphanRemoval(ground.client, () => this.look(new Set()));
   }
 
   /** Whether nothing of this process is left in it, so that it can be forgotten. */
   get isUnused(): boolean {
     return this.slots.size === 0 && !this.view;
+  }
+
+  /** Whether something of this process may stand in it. */
+  get isClaimed(): boolean {
+    return this.slots.size > 0;
   }
 
   /** Claims of which nobody tells that their key is gone: there is no view. */
@@ -175,7 +183,7 @@ export class ClaimQueue {
     leaving?.end(null);
     // Whoever does not follow the queue has no reason to think that somebody stands in it.
     let mayBeFree = !leaving && !claim.shared && !this.kind.condition && !this.view;
-    for (let failures = 0; this.isEntering(claim);) {
+    for (let failures = 0, refusals = 0; this.isEntering(claim);) {
       try {
         if (claim.mayStand) await this.settle(claim);
         if (claim.revision !== null) break;
@@ -189,12 +197,12 @@ export class ClaimQueue {
           leaving = undefined;
           return this.stand(claim, answer.revision, answer.responses.at(-1)!.response_range.kvs);
         }
-        // Not as it should be: the condition, the gate, or the one that leaves.
-        this.established = false;
-        await this.settle(claim);
+        // Refused, for the condition, the gate, the one that leaves, or a key that is there already.
+        if (answer) await this.lookAtRefusal(claim, answer);
         // With this one standing or not, that one is left by itself.
         if (leaving) void this.cleanUp(leaving);
         leaving = undefined;
+        if (++refusals > 2) await pause(retryDelay(refusals - 2, RETRY));
       } catch (error) {
         if (error instanceof LeaseNotFoundError) this.ground.session.reportGone(claim.lease);
         else if (isFinal(error)) {
@@ -204,6 +212,11 @@ export class ClaimQueue {
         } else {
           failures += 1;
           if (failures === 3) this.warn(`cannot be asked for yet, it is tried again`, error);
+          // A full database takes no new key, but lets an old one go.
+          if (leaving && !claim.mayStand) {
+            void this.cleanUp(leaving);
+            leaving = undefined;
+          }
           await pause(retryDelay(failures, RETRY));
         }
       }
@@ -235,11 +248,13 @@ export class ClaimQueue {
         const [found] = answer?.responses[0]?.response_range.kvs ?? [];
         if (found) {
           void this.withdraw(claim);
+          // What is nobody's holds nothing: who waits does not wait for it.
+          if (!readQueueKey(this.kind.prefix, found)) return { holder: null, mayYield: true };
           const { id, keep } = decodeLockRecord(found.value);
           return { holder: id === '' ? null : id, mayYield: keep };
         }
         this.established = false;
-        await this.settle(claim);
+        if (answer) await this.requests.lookAtGate(claim);
       } catch (error) {
         if (error instanceof LeaseNotFoundError) this.ground.session.reportGone(claim.lease);
         else if (isFinal(error) || ++failures === ATTEMPTS_IF_FREE) {
@@ -249,6 +264,15 @@ export class ClaimQueue {
       }
     }
     return null;
+  }
+
+  /** Takes away what somebody has put under a key of this process, and finds the gate as it stands. */
+  private async lookAtRefusal(claim: Claim, answer: TxnAnswer): Promise<void> {
+    this.established = false;
+    const own = this.requests.refusal(claim, answer);
+    if (!own) return;
+    this.logger.warn(`The key ${claim.key} of this process was put by somebody else; deleting it.`);
+    await deleteUnchanged(this.ground.client, own);
   }
 
   /** Sees that the condition is met, until an entry was refused: it may be for that. */
@@ -284,10 +308,8 @@ export class ClaimQueue {
     // Over meanwhile: whoever ended it deletes the key.
     if (claim.state !== 'entering') return;
     claim.state = 'waiting';
-    const keys = kvs.map((kv) => readQueueKey(this.kind.prefix, kv));
-    const entries = keys.filter((key): key is QueueEntry => key !== null && key !== 'hold');
-    entries.sort(byCreateRevision);
-    const granted = countGranted(entries, keys.includes('hold'), this.kind.rule);
+    const { entries, held } = readQueue(this.kind.prefix, kvs);
+    const granted = countGranted(entries, held, this.kind.rule);
     if (entries.slice(0, granted).some(({ key }) => key === claim.key)) claim.grant();
     else if (entries[0]) claim.behind = decodeLockRecord(entries[0].kv.value);
     this.look(new Set([claim.key]));
@@ -315,7 +337,7 @@ export class ClaimQueue {
       const isIts = kv.create_revision === claim?.revision?.toString();
       if (isIts && claim.state === 'waiting') claim.grant();
     }
-    this.removeOrphan(entries);
+    if (this.claims.size > 0) this.orphans.look(entries, this.kind.rule(entries));
     this.changed();
   }
 
@@ -326,26 +348,6 @@ export class ClaimQueue {
     if (view.standing(claim.key)?.create_revision === revision.toString()) return false;
     // The view may not have come to it yet.
     return claim.era !== view.era || view.revision >= revision;
-  }
-
-  /** What stands first may belong to nobody any more; the first behind it takes it away. */
-  private removeOrphan(entries: readonly QueueEntry[]): void {
-    const [first] = entries;
-    if (!first?.orphan || this.removing === first.kv.mod_revision) return;
-    const next = entries.find((entry) => !entry.orphan);
-    if (!next || !this.claims.has(next.key)) return;
-    this.removing = first.kv.mod_revision;
-    this.logger.warn(
-      `The key ${first.key} was put over by somebody and is on nobody's lease any more; deleting it.`,
-    );
-    deleteUnchanged(this.ground.client, first.kv).catch((error: unknown) => {
-      this.warn(`has a key that cannot be deleted yet, it is tried again`, error);
-      const again = setTimeout(() => {
-        this.removing = null;
-        if (this.view?.synced) this.removeOrphan(this.view.entries);
-      }, RETRY.maxDelayMs);
-      again.unref();
-    });
   }
 
   /** Deletes the key of a claim that is over, however often it takes. It goes with its lease at the latest. */
@@ -363,10 +365,13 @@ export class ClaimQueue {
       } catch (error) {
         failures += 1;
         if (isFinal(error) || error instanceof LeaseNotFoundError) {
+          if (error instanceof LeaseNotFoundError) break;
           if (!this.ground.client.isClosed) {
             this.warn(`keeps the key ${claim.key} until its lease ends`, error);
           }
-          break;
+          // Its place is not to be taken again before: who did would find it there.
+          claim.lease.signal.addEventListener('abort', () => this.forget(claim), { once: true });
+          return false;
         }
         if (failures === 2)
           this.warn(`has a key that cannot be deleted yet, it is tried again`, error);
@@ -378,6 +383,7 @@ export class ClaimQueue {
     return stood;
   }
 
+  /** Whether it is still to enter. It ends here if its lease has: the clock knows before anybody is told. */
   private isEntering(claim: Claim): boolean {
     if (!claim.lease.isValid()) claim.end('session-lost');
     return claim.state === 'entering';
@@ -387,6 +393,7 @@ export class ClaimQueue {
   private forget(claim: Claim): void {
     if (this.slots.get(claim.slot) === claim) this.slots.delete(claim.slot);
     if (this.claims.get(claim.key) === claim) this.claims.delete(claim.key);
+    this.changed();
   }
 
   private warn(what: string, error: unknown): void {

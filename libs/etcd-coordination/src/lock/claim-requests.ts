@@ -18,6 +18,8 @@ export interface QueueKind {
   readonly rule: GrantRule;
   /** What must be true besides for a key to be put. */
   readonly condition?: {
+    /** What a semaphore is asked for with. */
+    readonly permits: number;
     readonly compare: Compare;
     /** Makes it true, or throws why it never will be. */
     establish(): Promise<void>;
@@ -51,7 +53,10 @@ export class ClaimRequests {
     this.range = { key, range_end: rangeEnd! };
   }
 
-  /** Puts the claim's key, and deletes that of another one in the same transaction. The last response tells who is first. */
+  /**
+   * Puts the claim's key, and deletes that of another one in the same transaction. The last response
+   * tells who is first; of a refusal, see {@link refusal}.
+   */
   enter(claim: Claim, leaving?: Claim): Promise<TxnAnswer> {
     const compare = this.comparisons(claim, isAbsent(claim));
     const success: IRequestOp[] = [this.put(claim), { request_range: this.first(claim) }];
@@ -61,7 +66,28 @@ export class ClaimRequests {
       success.unshift({ request_delete_range: { key: Buffer.from(leaving.key) } });
       touches.push(leaving.key);
     }
-    return this.asker.merger.run({ compare, success, failure: [] }, touches);
+    const failure: IRequestOp[] = [
+      { request_range: { key: Buffer.from(claim.key) } },
+      { request_range: { key: this.gateOf(claim).key } },
+    ];
+    return this.asker.merger.run({ compare, success, failure }, touches);
+  }
+
+  /**
+   * Takes over how the gate stands, as a refusal to {@link enter} tells it: other requests may have shut
+   * it. Gives what stands under the claim's own key, which nothing of this process put there.
+   */
+  refusal(claim: Claim, { responses }: TxnAnswer): IKeyValue | null {
+    const [own, gate] = responses.map((response) => response.response_range.kvs[0]);
+    this.gate = { ...this.gateOf(claim), revision: gate?.mod_revision ?? '0' };
+    return own ?? null;
+  }
+
+  /** As {@link refusal}, of an answer that did not tell: by a read. */
+  async lookAtGate(claim: Claim): Promise<void> {
+    const { key } = this.gateOf(claim);
+    const { kvs } = await this.asker.client.range({ key });
+    this.gate = { ...this.gateOf(claim), revision: kvs[0]?.mod_revision ?? '0' };
   }
 
   /** Puts the claim's key if there is none in the queue. Otherwise, if asked for, its one response tells who is first. */
@@ -98,8 +124,7 @@ export class ClaimRequests {
    */
   async settle(claim: Claim): Promise<{ own: IKeyValue | null; kvs: IKeyValue[] }> {
     const { lease } = claim;
-    const shut = this.gateOf(claim);
-    const gate = { key: shut.key, value: Buffer.alloc(0), lease: lease.id };
+    const gate = { key: this.gateOf(claim).key, value: Buffer.alloc(0), lease: lease.id };
     const { revision, responses } = await this.asker.merger.run(
       {
         compare: [],
@@ -110,9 +135,11 @@ export class ClaimRequests {
         ],
         failure: [],
       },
-      [shut.key.toString(), claim.key, this.kind.prefix],
+      [gate.key.toString(), claim.key, this.kind.prefix],
     );
-    if (this.gate === shut) this.gate = { ...shut, revision };
+    const known = this.gateOf(claim);
+    // Answers may come out of order; the last one to be put counts.
+    if (BigInt(revision) > BigInt(known.revision)) this.gate = { ...known, revision };
     const [own] = responses[1]!.response_range.kvs;
     const kvs = responses[2]!.response_range.kvs;
     return { own: own?.lease === lease.id ? own : null, kvs };

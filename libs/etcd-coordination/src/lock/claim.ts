@@ -61,6 +61,9 @@ export class Claim {
 
   grant(): void {
     if (this.state === 'granted' || this.state === 'over') return;
+    // What tells of it may have waited for the event loop for longer than the lease stands: asking
+    // the lease ends it then, and this with it.
+    if (!this.lease.isValid()) return;
     this.state = 'granted';
     this.owner.granted();
   }

@@ -319,9 +319,9 @@ describe('what a connection provides', () => {
     const events: string[] = [];
     let finish!: () => void;
     const working = locks.using('stock', () => new Promise<void>((resolve) => (finish = resolve)));
+    await waitFor(() => finish, { what: 'the work to begin' });
     const waiting = locks.using('stock', () => events.push('never'));
     const next = later.acquire('stock').then(() => events.push('handed over'));
-    await waitFor(() => finish, { what: 'the work to begin' });
 
     const closing = app.close();
     await expect(waiting).rejects.toMatchObject({ code: 'LOCK_SHUTDOWN', statusCode: 503 });

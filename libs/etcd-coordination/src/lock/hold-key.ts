@@ -1,4 +1,5 @@
 import { LOCK_HOLD_SEGMENT } from '../client/keys.js';
+import { LeaseExistsError } from '../client/etcd.errors.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { randomLeaseId } from '../session/lease-id.js';
 import type { Claim } from './claim.js';
@@ -36,7 +37,10 @@ export class HoldKey {
     const grantedAt = performance.now();
     const lease = randomLeaseId();
     // Counted from later than the grant, and in whole seconds: never too short.
-    await client.leaseGrant(lease, Math.ceil(ms / 1000));
+    await client.leaseGrant(lease, Math.ceil(ms / 1000)).catch((error: unknown) => {
+      // Asked for again, as the answer was lost.
+      if (!(error instanceof LeaseExistsError)) throw error;
+    });
     const { key } = claim;
     const create_revision = claim.revision!.toString();
     const standing = { target: 'Create', result: 'Equal', create_revision } as const;
@@ -70,6 +74,12 @@ export class HoldKey {
       Math.max(0, this.until - performance.now()),
     );
     this.timer.unref();
+  }
+
+  /** Takes it away before the span is over. Never rejects: etcd ends it then. */
+  async cancel(): Promise<void> {
+    clearTimeout(this.timer);
+    await this.client.leaseRevoke(this.leaseId).catch(() => undefined);
   }
 
   /** Leaves the rest of the span to etcd. */

@@ -5,7 +5,8 @@ import { HoldKey } from './hold-key.js';
 import type { LockLossReason } from './lock-handle.js';
 import type { LockOptions, LockTurns } from './lock-options.js';
 import { LockWait } from './lock-wait.js';
-import { LockLostError, LockShutdownError } from './lock.errors.js';
+import { leaseAtOnce } from './lease-at-once.js';
+import { LockLostError, LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
 import { MOST_TURNS, OwnLock, type LockOrigin } from './own-lock.js';
 
 /** How many grants there may be without a turn of the event loop in between. */
@@ -40,7 +41,7 @@ export class LocalQueue implements LockOrigin {
   constructor(
     readonly name: string,
     readonly resource: string,
-    private readonly ground: QueueGround,
+    readonly ground: QueueGround,
     private readonly queue: ClaimQueue,
     private readonly limits: LockTurns,
     /** It is idle, and may be forgotten. */
@@ -69,6 +70,7 @@ export class LocalQueue implements LockOrigin {
   async acquireIfFree(options: LockOptions): Promise<OwnLock | Found> {
     // A key that is being deleted is nobody's.
     while (this.leaving) await this.leaving;
+    if (options.signal?.aborted) throw new LockWaitAbortedError(this.name, options.signal.reason);
     if (this.mayGrantNow(options)) return this.take(options);
     const { holder, claim, waiting } = this;
     if (holder || waiting.length > 0 || this.starting || (claim && claim.state !== 'granted')) {
@@ -135,9 +137,11 @@ export class LocalQueue implements LockOrigin {
   }
 
   private take({ keep = false }: LockOptions): OwnLock {
-    this.keep = keep && !this.closing;
+    const claim = this.claim!;
+    // Only behind a key that says so: others would take it for held.
+    this.keep = keep && claim.keep && !this.closing;
     this.inARow += 1;
-    return (this.holder = new OwnLock(this, this.claim!, this.turns++));
+    return (this.holder = new OwnLock(this, claim, this.turns++));
   }
 
   /** Does what is next: asks for the lock, or passes it to the first who waits. */
@@ -198,10 +202,8 @@ export class LocalQueue implements LockOrigin {
       }
     } catch (error) {
       wait.fail(error);
-      await lock.release();
-      return;
     }
-    if (wait.isOver) await lock.release();
+    if (wait.isOver) await lock.abandon();
     else wait.grant(lock);
   }
 
@@ -248,12 +250,14 @@ export class LocalQueue implements LockOrigin {
     let found: Found | null = null;
     this.starting = true;
     try {
-      const lease = await this.ground.session.ready(wait.options.signal);
+      const lease = await leaseAtOnce(this.ground, wait.options.signal);
       const claim = this.newClaim(lease, wait.options);
       found = await this.queue.enterIfFree(claim);
-      if (claim.state !== 'granted') this.drop(claim);
-      // Lost at once: whoever has it now.
-      if (!wait.isOver) found ??= { holder: null, mayYield: false };
+      if (claim.state !== 'granted') {
+        this.drop(claim);
+        // Lost at once: whoever has it now.
+        found ??= { holder: null, mayYield: false };
+      }
     } catch (error) {
       this.drop(this.claim);
       wait.fail(error);
@@ -262,7 +266,9 @@ export class LocalQueue implements LockOrigin {
       this.remove(wait);
       this.pump();
     }
-    if (found) wait.cancel();
+    // What ended it meanwhile is its answer.
+    if (!found || wait.isOver) return null;
+    wait.cancel();
     return found;
   }
 

@@ -1,9 +1,10 @@
-import { lockQueuePrefix } from '../client/keys.js';
+import { lockQueuePrefix, permitsKey } from '../client/keys.js';
 import { settledWithin } from '../nest/settled-within.js';
 import type { QueueGround } from './claim-queue.js';
 import type { QueueKind } from './claim-requests.js';
 import { LockCheck } from './lock-check.js';
 import type { LockHandle } from './lock-handle.js';
+import { LockLostError, SemaphorePermitsError } from './lock.errors.js';
 import { assertLockName } from './lock-name.js';
 import type { LockTurns } from './lock-options.js';
 import { NamedLock } from './named-lock.js';
@@ -24,7 +25,7 @@ export class LockBook {
   private closed = false;
 
   constructor(
-    private readonly ground: QueueGround,
+    readonly ground: QueueGround,
     private readonly turns: LockTurns,
   ) {
     const { client, session } = ground;
@@ -60,6 +61,16 @@ export class LockBook {
   /** What this process has to do with a lock, which it is asked for anew each time: it may be forgotten meanwhile. */
   open(bookName: string, name: string, resource: string, kind: QueueKind | null): NamedLock {
     let named = this.named.get(bookName);
+    const permits = kind?.condition?.permits;
+    if (named && named.permits !== permits) {
+      // Two numbers would stand in one queue with the same keys.
+      if (named.isClaimed) {
+        const key = permitsKey(this.ground.namespace, name);
+        throw new SemaphorePermitsError(name, permits!, named.permits!, key);
+      }
+      named.close();
+      named = undefined;
+    }
     if (!named) {
       const forget = () => {
         const isFull = this.named.size > MOST_UNUSED;
@@ -75,6 +86,9 @@ export class LockBook {
 
   /** Runs `work` under a lock that was granted, and counts it as running, streams that it returns included. */
   run<T, H extends LockHandle>(lock: H, work: (lock: H) => T | PromiseLike<T>): Promise<T> {
+    if (!lock.isValid()) {
+      return Promise.reject(new LockLostError(lock.key, lock.token, 'session-lost'));
+    }
     const track = (over: Promise<unknown>) => this.track(over);
     const running = runWithLock(lock, () => work(lock), { track });
     this.track(running);

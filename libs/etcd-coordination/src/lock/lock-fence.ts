@@ -14,15 +14,13 @@ export class LockFence implements Fence {
     readonly revision: bigint,
     readonly token: bigint,
     grant: LocalGrant,
-    shared: () => void,
+    /** Gives the key to whoever reads it; it counts as handed to another process. */
+    share: () => string,
   ) {
     // An own property, so that a copy of the fence reads it too; the grant is not copied.
     Object.defineProperty(this, 'key', {
       enumerable: true,
-      get: () => {
-        shared();
-        return grant.key;
-      },
+      get: share,
     });
     Object.defineProperty(this, LOCAL_GRANT, { value: grant, enumerable: false });
   }

@@ -25,6 +25,8 @@ export class LockWait {
     private readonly left: () => Promise<unknown>,
   ) {
     this.granted = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+    // It may be over before anybody has come to ask.
+    this.granted.catch(() => undefined);
     const { waitMs, signal } = options;
     if (waitMs !== undefined && waitMs !== Infinity) {
       this.timer = setTimeout(() => {

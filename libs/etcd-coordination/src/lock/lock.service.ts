@@ -37,7 +37,7 @@ export class LockService {
   }) {
     const { client, turns = DEFAULT_TURNS, ...rest } = deps;
     // There is time for another attempt, at another member, within the deadline of a registration.
-    const merger = new TxnMerger(client, client.options.timeouts.registration / 3);
+    const merger = new TxnMerger(client, () => client.options.timeouts.registration / 3);
     this.ground = { ...rest, client, merger };
     this.book = new LockBook(this.ground, turns);
   }
@@ -111,7 +111,8 @@ export class LockService {
     const kind = new SemaphorePermits(this.ground, key, permits).kind();
     return new SingleLock(this.book, key, `semaphore/${key}`, kind, {
       way: 'strict',
-      bookName: `semaphore ${permits} ${key}`,
+      // No lock has such a name.
+      bookName: `//semaphore/${key}`,
     });
   }
 

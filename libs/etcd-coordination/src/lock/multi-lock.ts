@@ -3,6 +3,7 @@ import type { LockHandle } from './lock-handle.js';
 import type { Lock, LockOptions } from './lock-options.js';
 import { InvalidLockOptionError } from './lock.errors.js';
 import { MultiLockHandle } from './multi-handle.js';
+import { OwnLock } from './own-lock.js';
 import { readLockOptions } from './read-lock-options.js';
 import type { SingleLock } from './single-lock.js';
 
@@ -72,7 +73,7 @@ export class MultiLock implements Lock {
       complete = true;
       return new MultiLockHandle(taken);
     } finally {
-      if (!complete) await Promise.all(taken.map((handle) => handle.release()));
+      if (!complete) await Promise.all(taken.map(abandon));
     }
   }
 }
@@ -80,4 +81,9 @@ export class MultiLock implements Lock {
 /** As etcd orders keys. Not by code units, of which the same names have others in other encodings. */
 function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Nobody got them together, so none is held for a span. */
+function abandon(handle: LockHandle): Promise<void> {
+  return handle instanceof OwnLock ? handle.abandon() : handle.release();
 }

@@ -41,6 +41,16 @@ export class NamedLock implements Ways {
     this.shared = new SoloLock(name, resource, ground, this.queue, true, idle);
   }
 
+  /** How many permits it is asked for with, if it is a semaphore. */
+  get permits(): number | undefined {
+    return this.queue.kind.condition?.permits;
+  }
+
+  /** Whether something of this process may stand in its queue. */
+  get isClaimed(): boolean {
+    return this.queue.isClaimed;
+  }
+
   /** Claims of which nobody tells that their key is gone. */
   get unobserved(): Iterable<Claim> {
     return this.queue.unobserved;

@@ -37,7 +37,11 @@ describe('a grant of a lock', () => {
       givenBack.push(given);
       return new Promise<void>((resolve) => (taken = resolve));
     };
-    return new OwnLock({ name: 'sku/1', resource: 'lock/sku/1', giveBack }, claim, turn);
+    return new OwnLock(
+      { name: 'sku/1', resource: 'lock/sku/1', ground: {}, giveBack },
+      claim,
+      turn,
+    );
   }
 
   it('has a token that exceeds those of earlier turns and of earlier keys', () => {
@@ -170,7 +174,7 @@ describe('a grant of a lock', () => {
         // Releasing it again from there neither waits for itself nor gives it back twice.
         return given.release();
       };
-      void new OwnLock({ name: 'n', resource: 'lock/n', giveBack }, claim, 1).release();
+      void new OwnLock({ name: 'n', resource: 'lock/n', ground: {}, giveBack }, claim, 1).release();
       expect(valid).toBe(false);
     });
 

@@ -20,6 +20,8 @@ export interface LockOrigin {
   readonly name: string;
   /** What its fences say that they are of. */
   readonly resource: string;
+  /** The connection that it is of. */
+  readonly ground: object;
   giveBack(lock: OwnLock): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export class OwnLock implements LockHandle {
   private releasing: Promise<void> | null = null;
   /** Writes that it guards and that may yet be applied. */
   private unsettled = 0;
+  /** Whether somebody has read the fence's key, and may have handed it to another process. */
   private shared = false;
 
   constructor(
@@ -45,6 +48,11 @@ export class OwnLock implements LockHandle {
 
   get key(): string {
     return this.origin.name;
+  }
+
+  /** The connection that it is of: another one may have a lock of the same name. */
+  get ground(): object {
+    return this.origin.ground;
   }
 
   get token(): bigint {
@@ -90,6 +98,13 @@ export class OwnLock implements LockHandle {
     return (this.releasing = this.origin.giveBack(this));
   }
 
+  /** As {@link release}, of a grant that nobody got: it is not held for a span either. */
+  async abandon(): Promise<void> {
+    await this.hold?.cancel();
+    this.hold = null;
+    await this.release();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
   }
@@ -121,6 +136,8 @@ export class OwnLock implements LockHandle {
     const { resource } = this.origin;
     return new LockFence(resource, this.claim.revision!, this.token, grant, () => {
       this.shared = true;
+      // Given back, the key may stand for the next grant by now.
+      return this.releasing ? `${grant.key}/over` : grant.key;
     });
   }
 }

@@ -48,6 +48,16 @@ export function byCreateRevision(a: QueueEntry, b: QueueEntry): number {
   return x.length - y.length || (x < y ? -1 : x > y ? 1 : a.key < b.key ? -1 : 1);
 }
 
+/** Who stands in a queue, in their order, and whether nobody may have it yet. */
+export function readQueue(
+  prefix: string,
+  kvs: readonly IKeyValue[],
+): { entries: QueueEntry[]; held: boolean } {
+  const keys = kvs.map((kv) => readQueueKey(prefix, kv));
+  const entries = keys.filter((key): key is QueueEntry => key !== null && key !== 'hold');
+  return { entries: entries.sort(byCreateRevision), held: keys.includes('hold') };
+}
+
 /** How many, from the first on, have what the queue is for. Nobody does behind an orphan, or while it is held. */
 export function countGranted(
   entries: readonly QueueEntry[],

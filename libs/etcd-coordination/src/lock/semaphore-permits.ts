@@ -44,6 +44,7 @@ export class SemaphorePermits {
       prefix: semaphorePrefix(this.asker.namespace, this.name),
       rule: permitsRule(this.permits),
       condition: {
+        permits: this.permits,
         compare: { target: 'Value', result: 'Equal', key, value },
         establish: () => this.establish(),
       },

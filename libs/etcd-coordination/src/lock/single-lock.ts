@@ -70,12 +70,13 @@ export class SingleLock implements Lock {
   /** The lock that the running call chain has already. */
   private outer(options: LockOptions): Promise<LockHandle> | null {
     const { resource } = this;
+    const { ground } = this.book;
     // Only handles are put there as owners of that kind.
     const holder = findOwner(
       'lock',
-      (owner) => heldBy(owner as LockHandle, resource) !== null,
+      (owner) => heldBy(owner as LockHandle, resource, ground) !== null,
     ) as LockHandle | null;
-    const found = holder && heldBy(holder, resource);
+    const found = holder && heldBy(holder, resource, ground);
     if (!found) return null;
     if (!this.isShared && isReader(found)) throw new LockUpgradeError(this.name);
     if (!options.reentrant) throw new LockReentryError(this.name);
@@ -125,10 +126,17 @@ export function rejecting<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The grant of a resource that a handle is, or holds among others. */
-function heldBy(handle: LockHandle, resource: string): LockHandle | null {
+/** The grant of a resource of a connection that a handle is, or holds among others. */
+function heldBy(handle: LockHandle, resource: string, ground: object): LockHandle | null {
   const locks = handle instanceof MultiLockHandle ? handle.locks : [handle];
-  return locks.find((lock) => lock.fence.resource === resource && lock.isValid()) ?? null;
+  const isIt = (lock: LockHandle) =>
+    lock.fence.resource === resource && groundOf(lock) === ground && lock.isValid();
+  return locks.find(isIt) ?? null;
+}
+
+function groundOf(lock: LockHandle): object | null {
+  if (lock instanceof NestedLock) return groundOf(lock.outer);
+  return lock instanceof OwnLock ? lock.ground : null;
 }
 
 function isReader(lock: LockHandle): boolean {

@@ -3,6 +3,7 @@ import type { ClaimQueue, Found, QueueGround } from './claim-queue.js';
 import { HoldKey } from './hold-key.js';
 import type { LockOptions } from './lock-options.js';
 import { LockWait } from './lock-wait.js';
+import { leaseAtOnce } from './lease-at-once.js';
 import { LockLostError, LockShutdownError } from './lock.errors.js';
 import { OwnLock, type LockOrigin } from './own-lock.js';
 
@@ -19,7 +20,7 @@ export class SoloLock implements LockOrigin {
   constructor(
     readonly name: string,
     readonly resource: string,
-    private readonly ground: QueueGround,
+    readonly ground: QueueGround,
     private readonly queue: ClaimQueue,
     private readonly shared: boolean,
     /** It is idle, and may be forgotten. */
@@ -40,9 +41,9 @@ export class SoloLock implements LockOrigin {
   /** Grants it if that is so at once; otherwise tells who came before. */
   async acquireIfFree(options: LockOptions): Promise<OwnLock | Found> {
     const wait = this.wait(options);
-    await this.enter(wait);
+    await this.enter(wait, true);
     const claim = this.waiting.get(wait);
-    if (claim?.state !== 'waiting') return wait.granted;
+    if (!claim || wait.isOver) return wait.granted;
     wait.cancel();
     await this.leave(wait);
     return { holder: claim.behind?.id ?? null, mayYield: claim.behind?.keep ?? false };
@@ -80,9 +81,11 @@ export class SoloLock implements LockOrigin {
   }
 
   /** Resolves when the key stands, or it is certain that it never will. */
-  private async enter(wait: LockWait): Promise<void> {
+  private async enter(wait: LockWait, once = false): Promise<void> {
     try {
-      const lease = await this.ground.session.ready(wait.options.signal);
+      const { signal } = wait.options;
+      const { session } = this.ground;
+      const lease = await (once ? leaseAtOnce(this.ground, signal) : session.ready(signal));
       if (wait.isOver) return;
       let lock: OwnLock | undefined;
       const claim: Claim = this.queue.claim(
@@ -99,7 +102,7 @@ export class SoloLock implements LockOrigin {
             lock?.lose(reason);
             if (lock) this.forget(lock);
             // Once more, from the end of the queue.
-            else if (!wait.isOver) void this.enter(wait);
+            else if (!wait.isOver && !once) void this.enter(wait);
           },
         },
         { shared: this.shared },
@@ -133,7 +136,7 @@ export class SoloLock implements LockOrigin {
     } catch (error) {
       wait.fail(error);
     }
-    if (wait.isOver) await lock.release();
+    if (wait.isOver) await lock.abandon();
     else wait.grant(lock);
   }
 
