@@ -203,6 +203,7 @@ describe.each(servers)('terms, on $name', ({ start }) => {
     expect(innerTerm.fence).toEqual({
       resource: `election/${inner}`,
       key: key!.key,
+      revision: innerTerm.epoch,
       token: key!.createRevision,
     });
     await innerTerm.resign();
