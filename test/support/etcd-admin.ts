@@ -99,10 +99,11 @@ export async function revokeLease(endpoint: string, id: string): Promise<void> {
   await etcd.client.leaseClient.leaseRevoke({ ID: id });
 }
 
-/** Every lease that the server knows, decimal. */
+/** Every lease that the server knows, decimal, in an order that does not depend on the server. */
 export async function leases(endpoint: string): Promise<string[]> {
   using etcd = rawEtcd(endpoint);
-  return (await etcd.client.leaseClient.leaseLeases()).leases.map((lease) => lease.ID);
+  const { leases: known } = await etcd.client.leaseClient.leaseLeases();
+  return known.map((lease) => lease.ID).sort();
 }
 
 /** The seconds that a lease has left as the server sees it; -1 once it is gone. */
