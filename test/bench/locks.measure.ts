@@ -12,7 +12,7 @@ const COUNTED = 2;
 const WARM_UP = 0.7;
 
 const FREE_TURNS = 200;
-const KEPT_TURNS = 20_000;
+const KEPT_TURNS = 100_000;
 const HELD = 10_000;
 
 /** Two numbers that say all of how some workers took turns. */

@@ -10,7 +10,6 @@ import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import { Claim, type ClaimOwner } from './claim.js';
-import type { TxnAnswer } from '../client/txn-merger.js';
 import { ClaimRequests, type Asker, type QueueKind } from './claim-requests.js';
 import { decodeLockRecord } from './lock-record.js';
 import { countGranted, readQueue, readQueueKey } from './queue-entry.js';
@@ -118,11 +117,13 @@ export class ClaimQueue {
    * Puts the claim's key, and in the same transaction deletes that of `leaving`, if it is given. The
    * claim is granted at once or when its turn has come; its owner is told.
    *
+   * @param mayLookLater whether it may be left to the view, if there is one, to tell whose turn it is:
+   *   the request is smaller then
    * @throws what etcd refuses it with for good; the claim is over then. A lost lease is told to the
    *   owner instead
    */
-  enter(claim: Claim, leaving?: Claim): Promise<void> {
-    const entering = this.enterEventually(claim, leaving);
+  enter(claim: Claim, leaving?: Claim, mayLookLater = false): Promise<void> {
+    const entering = this.enterEventually(claim, leaving, mayLookLater);
     claim.entering = entering.catch(() => undefined);
     return entering;
   }
@@ -179,7 +180,11 @@ export class ClaimQueue {
     view?.close();
   }
 
-  private async enterEventually(claim: Claim, leaving: Claim | undefined): Promise<void> {
+  private async enterEventually(
+    claim: Claim,
+    leaving: Claim | undefined,
+    mayLookLater: boolean,
+  ): Promise<void> {
     leaving?.end(null);
     // Whoever does not follow the queue has no reason to think that somebody stands in it.
     let mayBeFree = !leaving && !claim.shared && !this.kind.condition && !this.view;
@@ -191,14 +196,16 @@ export class ClaimQueue {
         if (mayBeFree && (await this.enterFree(claim))) return;
         mayBeFree = false;
         if (claim.mayStand) continue;
-        const answer = await this.ask(claim, () => this.requests.enter(claim, leaving));
+        const first = !mayLookLater || !this.view?.synced;
+        const answer = await this.ask(claim, () => this.requests.enter(claim, first, leaving));
         if (answer?.succeeded) {
           if (leaving) this.forget(leaving);
           leaving = undefined;
-          return this.stand(claim, answer.revision, answer.responses.at(-1)!.response_range.kvs);
+          const kvs = first ? answer.responses.at(-1)!.response_range.kvs : [];
+          return this.stand(claim, answer.revision, kvs);
         }
         // Refused, for the condition, the gate, the one that leaves, or a key that is there already.
-        if (answer) await this.lookAtRefusal(claim, answer);
+        if (answer) await this.lookAtRefusal(claim);
         // With this one standing or not, that one is left by itself.
         if (leaving) void this.cleanUp(leaving);
         leaving = undefined;
@@ -254,7 +261,7 @@ export class ClaimQueue {
           return { holder: id === '' ? null : id, mayYield: keep };
         }
         this.established = false;
-        if (answer) await this.requests.lookAtGate(claim);
+        if (answer) await this.lookAtRefusal(claim);
       } catch (error) {
         if (error instanceof LeaseNotFoundError) this.ground.session.reportGone(claim.lease);
         else if (isFinal(error) || ++failures === ATTEMPTS_IF_FREE) {
@@ -267,9 +274,9 @@ export class ClaimQueue {
   }
 
   /** Takes away what somebody has put under a key of this process, and finds the gate as it stands. */
-  private async lookAtRefusal(claim: Claim, answer: TxnAnswer): Promise<void> {
+  private async lookAtRefusal(claim: Claim): Promise<void> {
     this.established = false;
-    const own = this.requests.refusal(claim, answer);
+    const own = await this.requests.lookAtRefusal(claim);
     if (!own) return;
     this.logger.warn(`The key ${claim.key} of this process was put by somebody else; deleting it.`);
     await deleteUnchanged(this.ground.client, own);

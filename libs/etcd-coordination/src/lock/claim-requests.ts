@@ -54,40 +54,39 @@ export class ClaimRequests {
   }
 
   /**
-   * Puts the claim's key, and deletes that of another one in the same transaction. The last response
-   * tells who is first; of a refusal, see {@link refusal}.
+   * Puts the claim's key, and deletes that of another one in the same transaction. If asked for, the
+   * last response tells who is first.
    */
-  enter(claim: Claim, leaving?: Claim): Promise<TxnAnswer> {
+  enter(claim: Claim, thenFirst: boolean, leaving?: Claim): Promise<TxnAnswer> {
     const compare = this.comparisons(claim, isAbsent(claim));
-    const success: IRequestOp[] = [this.put(claim), { request_range: this.first(claim) }];
+    const success: IRequestOp[] = [this.put(claim)];
+    if (thenFirst) success.push({ request_range: this.first(claim) });
     const touches = [this.kind.prefix];
     if (leaving) {
       compare.push(isStanding(leaving));
       success.unshift({ request_delete_range: { key: Buffer.from(leaving.key) } });
       touches.push(leaving.key);
     }
-    const failure: IRequestOp[] = [
-      { request_range: { key: Buffer.from(claim.key) } },
-      { request_range: { key: this.gateOf(claim).key } },
-    ];
-    return this.asker.merger.run({ compare, success, failure }, touches);
+    return this.asker.merger.run({ compare, success, failure: [] }, touches);
   }
 
   /**
-   * Takes over how the gate stands, as a refusal to {@link enter} tells it: other requests may have shut
-   * it. Gives what stands under the claim's own key, which nothing of this process put there.
+   * Finds out why a request to enter was refused: takes over how the gate stands, which others may have
+   * shut, and gives what stands under the claim's own key, put there by nobody of this process.
    */
-  refusal(claim: Claim, { responses }: TxnAnswer): IKeyValue | null {
-    const [own, gate] = responses.map((response) => response.response_range.kvs[0]);
-    this.gate = { ...this.gateOf(claim), revision: gate?.mod_revision ?? '0' };
+  async lookAtRefusal(claim: Claim): Promise<IKeyValue | null> {
+    const gate = this.gateOf(claim);
+    const { responses } = await this.asker.client.txn({
+      compare: [],
+      success: [
+        { request_range: { key: Buffer.from(claim.key) } },
+        { request_range: { key: gate.key } },
+      ],
+      failure: [],
+    });
+    const [own, shut] = responses.map((response) => response.response_range.kvs[0]);
+    this.gate = { ...gate, revision: shut?.mod_revision ?? '0' };
     return own ?? null;
-  }
-
-  /** As {@link refusal}, of an answer that did not tell: by a read. */
-  async lookAtGate(claim: Claim): Promise<void> {
-    const { key } = this.gateOf(claim);
-    const { kvs } = await this.asker.client.range({ key });
-    this.gate = { ...this.gateOf(claim), revision: kvs[0]?.mod_revision ?? '0' };
   }
 
   /** Puts the claim's key if there is none in the queue. Otherwise, if asked for, its one response tells who is first. */

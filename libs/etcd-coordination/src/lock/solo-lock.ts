@@ -108,7 +108,7 @@ export class SoloLock implements LockOrigin {
         { shared: this.shared },
       );
       this.waiting.set(wait, claim);
-      await this.queue.enter(claim);
+      await this.queue.enter(claim, undefined, !once);
       if (claim.state === 'waiting') this.observe();
     } catch (error) {
       wait.fail(error);
