@@ -142,14 +142,13 @@ describe('transactions that are asked for at a time', () => {
       });
 
       it('send those that had to wait before those that came later', async () => {
-        for (let i = 0; i < 6; i++) void run(`a${i}`, 'a');
+        for (let i = 0; i < 9; i++) void run(`a${i}`, 'a');
         await turn();
-        void run('a6', 'a');
+        void run('a9', 'a');
         void run('b');
-        sent[0]!.answer(1);
-        sent[1]!.answer(2);
+        for (let i = 0; i < 6; i++) sent[i]!.answer(i + 1);
         await turn();
-        expect(await partsSent()).toEqual([['a0'], ['a1'], ['a2'], ['a3', 'b'], ['a4']]);
+        expect((await partsSent()).slice(7)).toEqual([['a7', 'b'], ['a8'], ['a9']]);
       });
     });
 
@@ -169,23 +168,22 @@ describe('transactions that are asked for at a time', () => {
       expect(second).toEqual(['once more', ...many(99, 120)]);
     });
 
-    it('are four at a time, that one included, and go on with everybody else when one is answered', async () => {
-      const answers = many(0, 6).map((name) => run(name, 'a'));
-      expect(await partsSent()).toEqual([['k0'], ['k1'], ['k2']]);
+    it('are eight at a time, that one included, and wait to be merged while three are under way', async () => {
+      const answers = many(0, 9).map((name) => run(name, 'a'));
+      expect(await partsSent()).toEqual(many(0, 7).map((name) => [name]));
       // Asked for in three turns; they wait, and come to be one.
       for (const name of ['x', 'y', 'z']) {
         void run(name);
         await turn();
       }
-      expect(sent).toHaveLength(3);
-      sent[2]!.answer(5);
-      await answers[2];
+      for (let i = 2; i < 7; i++) sent[i]!.answer(i);
+      await answers[6];
       await turn();
-      expect((await partsSent()).slice(3)).toEqual([['k3', 'x', 'y', 'z']]);
+      expect(sent).toHaveLength(7);
       sent[0]!.fail(new EtcdTimeoutError('KV.txn', 700));
       await expect(answers[0]).rejects.toMatchObject({ code: 'ETCD_TIMEOUT' });
       await turn();
-      expect((await partsSent()).slice(4)).toEqual([['k4']]);
+      expect((await partsSent()).slice(7)).toEqual([['k7', 'x', 'y', 'z'], ['k8']]);
     });
 
     describe('and of which one is refused', () => {
@@ -220,18 +218,19 @@ describe('transactions that are asked for at a time', () => {
 
       it('count as under way until each has been answered', async () => {
         const answers = ['a', 'b'].map((name) => run(name));
-        for (const name of ['1', '2', '3']) void run(name, 'x');
-        void run('4', 'x').catch(() => undefined);
-        expect((await partsSent()).map(([first]) => first)).toEqual(['a', '2', '3']);
+        for (const name of ['1', '2', '3', '4', '5', '6', '7']) void run(name, 'x');
+        void run('8', 'x').catch(() => undefined);
+        expect((await partsSent()).map(([first]) => first)).toEqual(['a', '2', '3', '4', '5', '6', '7']);
+        for (let i = 1; i < 6; i++) sent[i]!.answer(i);
         sent[0]!.fail(refusals[0]);
         await turn();
-        sent[3]!.answer(1);
-        sent[4]!.answer(2);
+        sent[7]!.answer(1);
+        sent[8]!.answer(2);
         await Promise.all(answers);
-        expect((await partsSent()).slice(3)).toEqual([['a'], ['b'], ['1']]);
-        sent[5]!.answer(3);
+        expect((await partsSent()).slice(7)).toEqual([['a'], ['b'], ['1']]);
+        sent[9]!.answer(3);
         await turn();
-        expect((await partsSent()).slice(6)).toEqual([['4']]);
+        expect((await partsSent()).slice(10)).toEqual([['8']]);
       });
     });
 

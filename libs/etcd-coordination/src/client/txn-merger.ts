@@ -28,8 +28,10 @@ interface Part {
  * outer one and the longest of the inner ones.
  */
 const MOST_PARTS = 100;
-/** How many are under way at a time: more would only wait in etcd, with their time running. */
-const MOST_UNDERWAY = 4;
+/** With so many under way, what comes waits to be merged with more. */
+const FEW_UNDERWAY = 3;
+/** How many are under way at a time where they cannot be merged: more would only wait in etcd, with their time running. */
+const MOST_UNDERWAY = 8;
 
 /**
  * Merges the transactions that are asked for in one turn of the event loop into one, each nested in
@@ -69,7 +71,7 @@ export class TxnMerger {
   }
 
   private flushSoon(): void {
-    if (this.flushing || this.waiting.length === 0 || this.underway >= MOST_UNDERWAY) return;
+    if (this.flushing || this.waiting.length === 0 || this.underway >= FEW_UNDERWAY) return;
     // What comes first goes out at once; what comes with it is merged behind it.
     if (this.underway === 0) return this.flush();
     this.flushing = true;

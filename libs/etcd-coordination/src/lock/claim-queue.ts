@@ -12,7 +12,7 @@ import type { WatchHub } from '../watch/watch-hub.js';
 import { Claim, type ClaimOwner } from './claim.js';
 import { ClaimRequests, type Asker, type QueueKind } from './claim-requests.js';
 import { decodeLockRecord } from './lock-record.js';
-import { countGranted, readQueue, readQueueKey } from './queue-entry.js';
+import { countGranted, readQueue, readQueueKey, type QueueEntry } from './queue-entry.js';
 import { OrphanRemoval } from './orphan-removal.js';
 import { QueueView } from './queue-view.js';
 import { SemaphorePermitsError } from './lock.errors.js';
@@ -30,6 +30,7 @@ export interface Found {
   readonly mayYield: boolean;
 }
 
+const NO_KEYS: ReadonlySet<string> = new Set();
 const RETRY = { initialDelayMs: 50, maxDelayMs: 1000 };
 /** How often one who does not wait is tried. */
 const ATTEMPTS_IF_FREE = 3;
@@ -51,6 +52,8 @@ export class ClaimQueue {
   private view: QueueView | null = null;
   private uses = 0;
   private linger: NodeJS.Timeout | undefined;
+  /** Given back, with the deletion under way: what stands behind them is next, whoever tells so. */
+  private readonly departing = new Set<Claim>();
   private readonly orphans: OrphanRemoval;
   private established = false;
 
@@ -61,7 +64,7 @@ export class ClaimQueue {
     private readonly changed: () => void = () => undefined,
   ) {
     this.requests = new ClaimRequests(ground, kind);
-    this.orphans = new OrphanRemoval(ground.client, () => this.look(new Set()));
+    this.orphans = new OrphanRemoval(ground.client, () => this.look(NO_KEYS));
   }
 
   /** Whether nothing of this process is left in it, so that it can be forgotten. */
@@ -140,9 +143,19 @@ export class ClaimQueue {
     return entering;
   }
 
-  /** Deletes the claim's key. Resolves when it is gone from etcd, or certain to go with its lease: with whether it stood until then. */
-  withdraw(claim: Claim): Promise<boolean> {
+  /**
+   * Deletes the claim's key. Resolves when it is gone from etcd, or certain to go with its lease: with
+   * whether it stood until then.
+   *
+   * @param nextMayBegin whether a claim of this process that comes next need not wait for that: nobody
+   *   else can come before it, and nothing that this one guards is under way any more
+   */
+  withdraw(claim: Claim, nextMayBegin = false): Promise<boolean> {
     claim.end(null);
+    if (nextMayBegin) {
+      this.departing.add(claim);
+      this.look(NO_KEYS);
+    }
     return this.cleanUp(claim);
   }
 
@@ -335,7 +348,7 @@ export class ClaimQueue {
       const claim = this.claims.get(key);
       if (claim && this.isGone(claim, view)) claim.end('key-deleted');
     }
-    const { entries } = view;
+    const entries = this.present(view.entries);
     const granted = countGranted(entries, view.isHeld, this.kind.rule);
     for (let i = 0; i < granted; i++) {
       const { key, kv } = entries[i]!;
@@ -346,6 +359,16 @@ export class ClaimQueue {
     }
     if (this.claims.size > 0) this.orphans.look(entries, this.kind.rule(entries));
     this.changed();
+  }
+
+  /** Those who have not given back what they had: of others, the view tells that. */
+  private present(entries: readonly QueueEntry[]): readonly QueueEntry[] {
+    if (this.departing.size === 0) return entries;
+    return entries.filter(({ key, kv }) => {
+      const claim = this.claims.get(key);
+      const isIts = claim?.revision?.toString() === kv.create_revision;
+      return !(isIts && this.departing.has(claim));
+    });
   }
 
   private isGone(claim: Claim, view: QueueView): boolean {
@@ -398,6 +421,7 @@ export class ClaimQueue {
 
   /** Nothing of the claim stands in etcd any more, or can come to. */
   private forget(claim: Claim): void {
+    this.departing.delete(claim);
     if (this.slots.get(claim.slot) === claim) this.slots.delete(claim.slot);
     if (this.claims.get(claim.key) === claim) this.claims.delete(claim.key);
     this.changed();

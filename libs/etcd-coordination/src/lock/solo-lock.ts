@@ -142,7 +142,7 @@ export class SoloLock implements LockOrigin {
 
   private async putBack(lock: OwnLock): Promise<void> {
     if (!this.held.has(lock)) return;
-    await this.queue.withdraw(lock.claim);
+    await this.queue.withdraw(lock.claim, !lock.mayBeLate);
     this.forget(lock);
   }
 
