@@ -220,7 +220,15 @@ describe('transactions that are asked for at a time', () => {
         const answers = ['a', 'b'].map((name) => run(name));
         for (const name of ['1', '2', '3', '4', '5', '6', '7']) void run(name, 'x');
         void run('8', 'x').catch(() => undefined);
-        expect((await partsSent()).map(([first]) => first)).toEqual(['a', '2', '3', '4', '5', '6', '7']);
+        expect((await partsSent()).map(([first]) => first)).toEqual([
+          'a',
+          '2',
+          '3',
+          '4',
+          '5',
+          '6',
+          '7',
+        ]);
         for (let i = 1; i < 6; i++) sent[i]!.answer(i);
         sent[0]!.fail(refusals[0]);
         await turn();
