@@ -1,0 +1,39 @@
+import type { SeededRandom } from '../../support/seeded-random.js';
+import type { ChaosCluster } from './chaos-cluster.js';
+import type { Fleet } from '../fleet/fleet.js';
+
+/**
+ * One kind of fault. Each knows whom it hits, does it, waits until it must have hurt, and takes it back; it says
+ * whether it has hit. A folder's `index.ts` lists all.
+ */
+export interface Fault {
+  /** Such as `freeze holder`; a line of the report. */
+  readonly kind: string;
+  /** What it does things to: faults of one lane never overlap. */
+  readonly lane: 'processes' | 'network' | 'etcd';
+  /** What the run's cluster must have for it. */
+  readonly needs?: readonly ('auth' | 'tls' | 'token-expiry' | 'small-disk' | 'peer-proxies')[];
+  /** How often a run of one minute must have had it hit, 0 if it is too rare for that; longer runs in proportion. */
+  readonly leastPerMinute: number;
+  /**
+   * Resolves when the fault is over and undone, with what it hit; null if it found nobody to hit.
+   * Must undo what it did however it ends.
+   */
+  inflict(field: Battlefield): Promise<Hit | null>;
+}
+
+export interface Hit {
+  readonly targets: readonly string[];
+}
+
+/** What faults do things to. */
+export interface Battlefield {
+  readonly cluster: ChaosCluster;
+  readonly fleet: Fleet;
+  readonly random: SeededRandom;
+  readonly ttlMs: number;
+  /** Aborted when the run heals: a fault that waits stops waiting and undoes what it did. */
+  readonly signal: AbortSignal;
+  /** Notes that the fault has begun, once it knows its targets. */
+  begun(targets: readonly string[]): void;
+}
