@@ -1,14 +1,11 @@
-import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { HttpStatusError } from '../client/http-status.error.js';
 
 /**
  * A fence no longer stands, or a newer one of the same resource was seen; nothing was written.
  * Whoever held it has lost what it owned, and must stop. HTTP 409 through Nest's exception filter.
  */
-export class StaleFenceError extends EtcdCoordinationError {
-  // The signature by which Nest knows an error of the http-errors kind.
+export class StaleFenceError extends HttpStatusError {
   readonly statusCode = 409;
-  readonly status = 409;
-  readonly expose = true;
 
   constructor(
     readonly resource: string,

@@ -1,4 +1,4 @@
-import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { HttpStatusError } from '../client/http-status.error.js';
 import type { Leadership } from './leadership.js';
 
 /**
@@ -7,12 +7,8 @@ import type { Leadership } from './leadership.js';
  * Nest's own exception filter answers it with HTTP 503 and its message, which names the
  * leader; nothing has run.
  */
-export class NotLeaderError extends EtcdCoordinationError {
-  // The signature by which Nest knows an error of the http-errors kind, and by which
-  // `expose` lets a message of the 5xx kind reach the client.
+export class NotLeaderError extends HttpStatusError {
   readonly statusCode = 503;
-  readonly status = 503;
-  readonly expose = true;
 
   constructor(
     readonly election: string,

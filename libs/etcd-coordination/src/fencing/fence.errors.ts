@@ -1,18 +1,8 @@
-import { EtcdCoordinationError } from '../client/coordination.error.js';
-
-/** An error that Nest's own exception filter answers with its HTTP status and its message. */
-abstract class FenceHttpError extends EtcdCoordinationError {
-  // The signature by which Nest knows an error of the http-errors kind.
-  abstract readonly statusCode: number;
-  readonly expose = true;
-
-  get status(): number {
-    return this.statusCode;
-  }
-}
+import type { EtcdCoordinationError } from '../client/coordination.error.js';
+import { HttpStatusError } from '../client/http-status.error.js';
 
 /** What was given or received as a fence is none. HTTP 400. Nothing has run. */
-export class InvalidFenceError extends FenceHttpError {
+export class InvalidFenceError extends HttpStatusError {
   readonly statusCode = 400;
 
   constructor(fault: string) {
@@ -24,7 +14,7 @@ export class InvalidFenceError extends FenceHttpError {
 }
 
 /** A call came without a fence to a method that demands one. HTTP 428. Nothing has run. */
-export class FenceRequiredError extends FenceHttpError {
+export class FenceRequiredError extends HttpStatusError {
   readonly statusCode = 428;
 
   constructor(
@@ -41,7 +31,7 @@ export class FenceRequiredError extends FenceHttpError {
 }
 
 /** A call carries fences, but none of the resource that the method demands. HTTP 409. Nothing has run. */
-export class FenceMismatchError extends FenceHttpError {
+export class FenceMismatchError extends HttpStatusError {
   readonly statusCode = 409;
 
   constructor(
@@ -64,7 +54,7 @@ export class FenceMismatchError extends FenceHttpError {
  * Whether a fence is the newest could not be asked of etcd; the reason is the `cause`. HTTP 503.
  * Nothing has run, and the call may be sent again.
  */
-export class FenceUncheckedError extends FenceHttpError {
+export class FenceUncheckedError extends HttpStatusError {
   readonly statusCode = 503;
 
   constructor(
@@ -80,7 +70,7 @@ export class FenceUncheckedError extends FenceHttpError {
 }
 
 /** What etcd keeps as the newest fence of a resource was not written by this library. HTTP 503. */
-export class FenceLedgerError extends FenceHttpError {
+export class FenceLedgerError extends HttpStatusError {
   readonly statusCode = 503;
 
   constructor(

@@ -1,19 +1,9 @@
 import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { HttpStatusError } from '../client/http-status.error.js';
 import type { LockLossReason } from './lock-handle.js';
 
-/** An error that Nest's own exception filter answers with its HTTP status and its message. */
-abstract class LockHttpError extends EtcdCoordinationError {
-  // The signature by which Nest knows an error of the http-errors kind.
-  abstract readonly statusCode: number;
-  readonly expose = true;
-
-  get status(): number {
-    return this.statusCode;
-  }
-}
-
 /** Somebody else has the lock, and it was not to be waited for any longer. HTTP 423. Nothing has run. */
-export class LockBusyError extends LockHttpError {
+export class LockBusyError extends HttpStatusError {
   readonly statusCode = 423;
 
   constructor(
@@ -51,7 +41,7 @@ const LOSSES: Readonly<Record<LockLossReason, string>> = {
 };
 
 /** The lock was lost while it was needed; somebody else may have it now. HTTP 503. */
-export class LockLostError extends LockHttpError {
+export class LockLostError extends HttpStatusError {
   readonly statusCode = 503;
 
   constructor(
@@ -94,7 +84,7 @@ export class LockUpgradeError extends EtcdCoordinationError {
  * The application is shutting down: what waits is told so, and what would have to wait. A lock that is
  * free may still be had, by what ends its work, until the connection closes. HTTP 503.
  */
-export class LockShutdownError extends LockHttpError {
+export class LockShutdownError extends HttpStatusError {
   readonly statusCode = 503;
 
   constructor(readonly key: string) {

@@ -1,4 +1,5 @@
 import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { HttpStatusError } from '../client/http-status.error.js';
 
 /** A transaction was given a key, a value or an option that it cannot take. Nothing was sent. */
 export class InvalidTransactionError extends EtcdCoordinationError {
@@ -44,11 +45,8 @@ export class TransactionTooLargeError extends EtcdCoordinationError {
  * Others changed what a transaction read, each time that it was tried; nothing was written.
  * HTTP 409 through Nest's exception filter.
  */
-export class TransactionConflictError extends EtcdCoordinationError {
-  // The signature by which Nest knows an error of the http-errors kind.
+export class TransactionConflictError extends HttpStatusError {
   readonly statusCode = 409;
-  readonly status = 409;
-  readonly expose = true;
 
   constructor(
     /** The keys and prefixes that others changed the last time, relative to the namespace; empty if unknown. */
