@@ -13,7 +13,7 @@ import type { EtcdSession } from '../session/etcd-session.js';
 import { SessionLease } from '../session/session-lease.js';
 import type { Claim } from './claim.js';
 import { ClaimQueue } from './claim-queue.js';
-import type { QueueKind } from './claim-requests.js';
+import type { QueueKind } from './queue-ground.js';
 import { lockRule, permitsRule } from './queue-entry.js';
 import { SemaphorePermitsError } from './lock.errors.js';
 

@@ -1,6 +1,6 @@
 import { EtcdUnavailableError } from '../client/etcd.errors.js';
 import type { SessionLease } from '../session/session-lease.js';
-import type { QueueGround } from './claim-queue.js';
+import type { QueueGround } from './queue-ground.js';
 
 /**
  * The lease of this process for one who does not wait for a lock: if it was just lost, the next one

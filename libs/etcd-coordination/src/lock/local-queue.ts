@@ -1,6 +1,8 @@
 import type { SessionLease } from '../session/session-lease.js';
 import type { Claim } from './claim.js';
-import type { ClaimQueue, Found, QueueGround } from './claim-queue.js';
+import type { Found } from './claim-entrance.js';
+import type { ClaimQueue } from './claim-queue.js';
+import type { QueueGround } from './queue-ground.js';
 import { HoldKey } from './hold-key.js';
 import type { LockLossReason } from './lock-handle.js';
 import type { LockOptions, LockTurns } from './lock-options.js';

@@ -1,7 +1,6 @@
 import { lockQueuePrefix, permitsKey } from '../client/keys.js';
-import { settledWithin } from '../nest/settled-within.js';
-import type { QueueGround } from './claim-queue.js';
-import type { QueueKind } from './claim-requests.js';
+import { settledWithin } from '../client/settled-within.js';
+import type { QueueGround, QueueKind } from './queue-ground.js';
 import { LockCheck } from './lock-check.js';
 import type { LockHandle } from './lock-handle.js';
 import { LockLostError, SemaphorePermitsError } from './lock.errors.js';

@@ -2,7 +2,7 @@ import { ClientClosedError } from '../client/etcd.errors.js';
 import type { OwnLock } from './own-lock.js';
 import { LockBusyError, LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
 import type { LockOptions } from './lock-options.js';
-import { settledWithin } from '../nest/settled-within.js';
+import { settledWithin } from '../client/settled-within.js';
 
 /** How long one who gives up waits for its key to be deleted, in milliseconds. */
 const LEAVING_MS = 250;

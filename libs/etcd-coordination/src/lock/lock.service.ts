@@ -2,7 +2,7 @@ import type { EtcdClient } from '../client/etcd-client.js';
 import { TxnMerger } from '../client/txn-merger.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
-import type { QueueGround } from './claim-queue.js';
+import type { QueueGround } from './queue-ground.js';
 import { LockBook } from './lock-book.js';
 import type { LockHandle } from './lock-handle.js';
 import { assertLockName } from './lock-name.js';

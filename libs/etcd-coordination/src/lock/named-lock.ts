@@ -1,6 +1,6 @@
 import type { Claim } from './claim.js';
-import { ClaimQueue, type QueueGround } from './claim-queue.js';
-import type { QueueKind } from './claim-requests.js';
+import { ClaimQueue } from './claim-queue.js';
+import type { QueueGround, QueueKind } from './queue-ground.js';
 import { LocalQueue } from './local-queue.js';
 import type { LockTurns } from './lock-options.js';
 import { SoloLock } from './solo-lock.js';

@@ -1,5 +1,5 @@
 import { permitsKey, semaphorePrefix } from '../client/keys.js';
-import type { Asker, QueueKind } from './claim-requests.js';
+import type { Asker, QueueKind } from './queue-ground.js';
 import { InvalidLockOptionError, SemaphorePermitsError } from './lock.errors.js';
 import { permitsRule } from './queue-entry.js';
 

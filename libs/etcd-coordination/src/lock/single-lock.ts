@@ -1,5 +1,5 @@
 import { findOwner } from '../context/ownership-context.js';
-import type { QueueKind } from './claim-requests.js';
+import type { QueueKind } from './queue-ground.js';
 import type { LockBook } from './lock-book.js';
 import type { LockHandle } from './lock-handle.js';
 import type { Lock, LockOptions } from './lock-options.js';

@@ -1,5 +1,7 @@
 import type { Claim } from './claim.js';
-import type { ClaimQueue, Found, QueueGround } from './claim-queue.js';
+import type { Found } from './claim-entrance.js';
+import type { ClaimQueue } from './claim-queue.js';
+import type { QueueGround } from './queue-ground.js';
 import { HoldKey } from './hold-key.js';
 import type { LockOptions } from './lock-options.js';
 import { LockWait } from './lock-wait.js';
