@@ -17,6 +17,8 @@ export interface Evidence {
   readonly killed: ReadonlySet<string>;
   /** Processes that ran when everything was healed. */
   readonly survivors: readonly string[];
+  /** Every revision that the history was compacted to during the run: what excuses a `resync` of a watch. */
+  readonly compactions: readonly bigint[];
   /** The session's TTL as etcd granted it. */
   readonly ttlMs: number;
   /** Null until the healing. */

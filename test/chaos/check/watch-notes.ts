@@ -1,8 +1,10 @@
 import type { Note } from '../history/note.js';
 
 /** What those who watch note down. A subscription's id is unique in the run, such as `2.1/w3`. */
-export type WatchNote = Note & { readonly watch: string } & (
-    | { readonly type: 'subscribed'; readonly prefix: string }
+export type WatchNote = Note & { readonly watch: string } &
+  /** `from`: the history was asked for, from this revision on. */
+  (
+    | { readonly type: 'subscribed'; readonly prefix: string; readonly from?: string }
     /** From this revision on nothing can be missed (`onStanding`). */
     | { readonly type: 'stood'; readonly revision: string }
     /** What one call of the subscriber's, or one batch of calls within a turn, was given, in that order. */

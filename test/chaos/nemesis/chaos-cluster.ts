@@ -14,6 +14,8 @@ export interface ChaosCluster {
   moveLeader(to: EtcdMember): Promise<void>;
   /** Compacts up to a revision that everybody outside of the run's own raw watch may have missed. */
   compact(): Promise<bigint>;
+  /** Every revision that was compacted to, by whatever fault or cure; goes into the evidence. */
+  readonly compactions: readonly bigint[];
   defragment(member: EtcdMember): Promise<void>;
   /** Removes a member and puts a new one with empty data in its place, at the same addresses for clients. */
   replace(member: EtcdMember): Promise<void>;
