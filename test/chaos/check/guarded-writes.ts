@@ -1,0 +1,104 @@
+import type { Evidence, TrueEvent } from './evidence.js';
+import type { OwnershipNote } from './ownership.js';
+
+/** A guarded write that etcd took, as the unfiltered watch told it. */
+export interface AcceptedWrite {
+  readonly of: string;
+  readonly write: string;
+  readonly token: string;
+  readonly revision: bigint;
+  /** How often it was applied so far. */
+  readonly version: number;
+}
+
+/**
+ * The guarded writes that etcd took: the keys `<prefix><of>/<write>`, whose value is the token that the write was
+ * guarded by. `of` may have slashes in it, the name of a write has none.
+ *
+ * @param prefix with its closing `/`
+ */
+export function acceptedWrites(
+  { truth }: Pick<Evidence, 'truth'>,
+  prefix = 'written/',
+): AcceptedWrite[] {
+  return truth.flatMap((event) =>
+    event.type === 'put' && event.key.startsWith(prefix) ? [toWrite(event, prefix)] : [],
+  );
+}
+
+/**
+ * No write is accepted from a token older than one accepted before, none that was sent through `fenced` under a
+ * grant known to be lost, none twice; and answers tell what etcd has.
+ */
+export function writeFaults(
+  notes: readonly OwnershipNote[],
+  accepted: readonly AcceptedWrite[],
+): string[] {
+  const sent = new Map(notes.flatMap((note) => (note.type === 'sent' ? [[idOf(note), note]] : [])));
+  return [
+    ...untrueAnswers(notes, accepted),
+    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)))),
+    ...staleWrites(accepted),
+  ];
+}
+
+type Sent = OwnershipNote & { readonly type: 'sent' };
+
+function untrueAnswers(
+  notes: readonly OwnershipNote[],
+  accepted: readonly AcceptedWrite[],
+): string[] {
+  const inEtcd = new Set(accepted.map(idOf));
+  return notes.flatMap((note) => {
+    if (note.type !== 'answered') return [];
+    const has = inEtcd.has(idOf(note));
+    if (note.outcome === 'accepted' && !has)
+      return [`${named(note)} was accepted, and etcd lacks it.`];
+    if (note.outcome === 'refused' && has) return [`${named(note)} was refused, and etcd has it.`];
+    return [];
+  });
+}
+
+function originFaults(write: AcceptedWrite, origin: Sent | undefined): string[] {
+  const faults: string[] = [];
+  if (!origin || origin.token !== write.token) {
+    faults.push(`${named(write)} is in etcd, and nobody sent it.`);
+  }
+  if (origin?.guard === 'fenced' && !origin.valid) {
+    faults.push(`${named(write)} was accepted, and its grant was lost before it was sent.`);
+  }
+  if (write.version > 1) faults.push(`${named(write)} was applied ${write.version} times.`);
+  return faults;
+}
+
+function staleWrites(accepted: readonly AcceptedWrite[]): string[] {
+  const faults: string[] = [];
+  const newest = new Map<string, AcceptedWrite>();
+  for (const write of [...accepted].sort((a, b) => (a.revision < b.revision ? -1 : 1))) {
+    const before = newest.get(write.of);
+    if (before && BigInt(write.token) < BigInt(before.token)) {
+      faults.push(
+        `${named(write)} was accepted at revision ${write.revision}, after one of token ${before.token} at ${before.revision}.`,
+      );
+    } else {
+      newest.set(write.of, write);
+    }
+  }
+  return faults;
+}
+
+function toWrite({ key, value, revision, version }: TrueEvent, prefix: string): AcceptedWrite {
+  const end = key.lastIndexOf('/');
+  return {
+    ...{ of: key.slice(prefix.length, end), write: key.slice(end + 1) },
+    ...{ token: value, revision, version },
+  };
+}
+
+function idOf({ of, write }: { readonly of: string; readonly write: string }): string {
+  return `${of}/${write}`;
+}
+
+function named({ of, write, token }: Pick<AcceptedWrite, 'of' | 'write' | 'token'>): string {
+  return `${of}: Write ${write} of token ${token}`;
+}

@@ -1,0 +1,45 @@
+import { grouped, inTime } from './in-time.js';
+import type { OwnershipNote } from './ownership.js';
+
+/** A span in which a grant called itself valid, as far as it is known: it may have been longer. */
+export interface Holding {
+  readonly token: bigint;
+  readonly process: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Every grant that said once after its beginning that it was valid, in order of time, of each owned thing. */
+export function holdings(notes: readonly OwnershipNote[]): Map<string, Holding[]> {
+  const byThing = grouped(notes, (note) => note.of);
+  return new Map([...byThing].map(([of, its]) => [of, holdingsOfOne(its)]));
+}
+
+export function shown({ token, process }: Pick<Holding, 'token' | 'process'>): string {
+  return `Token ${token} of ${process}`;
+}
+
+/** One grant of one process. */
+export function grantId(note: { readonly process: string; readonly token: string }): string {
+  return `${note.process} ${note.token}`;
+}
+
+function holdingsOfOne(notes: readonly OwnershipNote[]): Holding[] {
+  const open = new Map<
+    string,
+    { token: string; process: string; from: number; to: number | null }
+  >();
+  for (const note of inTime(notes)) {
+    if (note.type === 'granted') {
+      const { token, process, t } = note;
+      open.set(grantId(note), { token, process, from: t, to: null });
+    }
+    const span = note.type === 'valid' ? open.get(grantId(note)) : undefined;
+    if (span) span.to = note.t;
+  }
+  return [...open.values()]
+    .flatMap(({ token, process, from, to }) =>
+      to === null ? [] : [{ token: BigInt(token), process, from, to }],
+    )
+    .sort((a, b) => a.from - b.from);
+}
