@@ -3,13 +3,14 @@ import type { Claim } from './claim.js';
 import type { Found } from './claim-entrance.js';
 import type { ClaimQueue } from './claim-queue.js';
 import type { QueueGround } from './queue-ground.js';
-import { HoldKey } from './hold-key.js';
+import { grantHeld } from './grant-held.js';
 import type { LockLossReason } from './lock-handle.js';
 import type { LockOptions, LockTurns } from './lock-options.js';
 import { LockWait } from './lock-wait.js';
 import { leaseAtOnce } from './lease-at-once.js';
-import { LockLostError, LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
+import { LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
 import { MOST_TURNS, OwnLock, type LockOrigin } from './own-lock.js';
+import { QueueFollowing } from './queue-following.js';
 
 /** How many grants there may be without a turn of the event loop in between. */
 const MOST_IN_A_ROW = 64;
@@ -34,7 +35,7 @@ export class LocalQueue implements LockOrigin {
   private inARow = 0;
   private yielding = false;
   private keep = false;
-  private observing = false;
+  private readonly following: QueueFollowing;
   private starting = false;
   /** The deletion of the last key, which the next one waits for: it would stand behind it. */
   private leaving: Promise<unknown> | null = null;
@@ -48,7 +49,9 @@ export class LocalQueue implements LockOrigin {
     private readonly limits: LockTurns,
     /** It is idle, and may be forgotten. */
     private readonly idle: () => void,
-  ) {}
+  ) {
+    this.following = new QueueFollowing(queue);
+  }
 
   /** Whether nobody of this process holds the lock or wants it. */
   get isIdle(): boolean {
@@ -58,6 +61,7 @@ export class LocalQueue implements LockOrigin {
   acquire(options: LockOptions): Promise<OwnLock> {
     if (this.mayGrantNow(options)) return Promise.resolve(this.take(options));
     const wait: LockWait = new LockWait(
+      this.ground.client.clock,
       this.name,
       options,
       () => this.heldBy(),
@@ -79,6 +83,7 @@ export class LocalQueue implements LockOrigin {
       return { holder: this.ground.instanceId, mayYield: false };
     }
     const wait: LockWait = new LockWait(
+      this.ground.client.clock,
       this.name,
       options,
       () => null,
@@ -151,7 +156,7 @@ export class LocalQueue implements LockOrigin {
     const { claim } = this;
     if (this.holder) {
       // To know whether others wait, by the time that it comes back.
-      if (this.waiting.length > 0) this.observe();
+      if (this.waiting.length > 0) this.following.begin();
       return;
     }
     if (!claim) {
@@ -167,7 +172,7 @@ export class LocalQueue implements LockOrigin {
     if (this.yielding) return DONE;
     if (this.waiting.length === 0) {
       if (!this.keep || mustRenew || this.queue.seesOthers(claim)) return this.retire(claim);
-      this.observe();
+      this.following.begin();
       return DONE;
     }
     const isOver = this.turns > 0 && this.isTenureOver() && this.queue.mayOthersWait(claim);
@@ -189,24 +194,10 @@ export class LocalQueue implements LockOrigin {
 
   private grant(wait: LockWait): void {
     const lock = this.take(wait.options);
-    const { holdAtLeastMs = 0 } = wait.options;
-    if (holdAtLeastMs > 0) void this.grantHeld(wait, lock, holdAtLeastMs);
+    // Most need not wait for a promise.
+    if (wait.options.holdAtLeastMs) void grantHeld(this.ground, this.queue, wait, lock);
     else wait.grant(lock);
-    if (this.waiting.length > 0) this.observe();
-  }
-
-  private async grantHeld(wait: LockWait, lock: OwnLock, ms: number): Promise<void> {
-    try {
-      const { client } = this.ground;
-      lock.hold = await HoldKey.put(client, this.queue.kind.prefix, lock.claim, ms);
-      if (!lock.hold || !lock.isValid()) {
-        throw new LockLostError(this.name, lock.token, 'key-deleted');
-      }
-    } catch (error) {
-      wait.fail(error);
-    }
-    if (wait.isOver) await lock.abandon();
-    else wait.grant(lock);
+    if (this.waiting.length > 0) this.following.begin();
   }
 
   /** The lock came back: to the next one here, or to other processes. */
@@ -229,7 +220,7 @@ export class LocalQueue implements LockOrigin {
 
   private isTenureOver(): boolean {
     const { localTurns, localMs } = this.limits;
-    return this.turns >= localTurns || performance.now() - this.tenureSince >= localMs;
+    return this.turns >= localTurns || this.ground.client.clock.now() - this.tenureSince >= localMs;
   }
 
   private async start(): Promise<void> {
@@ -280,7 +271,7 @@ export class LocalQueue implements LockOrigin {
       {
         granted: () => {
           this.turns = 0;
-          this.tenureSince = performance.now();
+          this.tenureSince = this.ground.client.clock.now();
           this.pump();
         },
         lost: (reason) => this.lost(claim, reason),
@@ -297,7 +288,7 @@ export class LocalQueue implements LockOrigin {
       this.drop(claim);
       throw error;
     }
-    if (claim.state === 'waiting') this.observe();
+    if (claim.state === 'waiting') this.following.begin();
     // They have all given up meanwhile.
     if (this.claim === claim && this.waiting.length === 0 && !this.holder) void this.giveUp(claim);
   }
@@ -358,15 +349,8 @@ export class LocalQueue implements LockOrigin {
     if (at >= 0) this.waiting.splice(at, 1);
   }
 
-  private observe(): void {
-    if (this.observing) return;
-    this.observing = true;
-    this.queue.observe();
-  }
-
   private rest(): void {
-    if (this.observing) this.queue.unobserve();
-    this.observing = false;
+    this.following.end();
     this.idle();
   }
 }

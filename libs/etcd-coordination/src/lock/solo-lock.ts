@@ -2,12 +2,13 @@ import type { Claim } from './claim.js';
 import type { Found } from './claim-entrance.js';
 import type { ClaimQueue } from './claim-queue.js';
 import type { QueueGround } from './queue-ground.js';
-import { HoldKey } from './hold-key.js';
+import { grantHeld } from './grant-held.js';
 import type { LockOptions } from './lock-options.js';
 import { LockWait } from './lock-wait.js';
 import { leaseAtOnce } from './lease-at-once.js';
-import { LockLostError, LockShutdownError } from './lock.errors.js';
+import { LockShutdownError } from './lock.errors.js';
 import { OwnLock, type LockOrigin } from './own-lock.js';
+import { QueueFollowing } from './queue-following.js';
 
 /**
  * Those of this process who each stand in the queue with a key of their own: readers, holders of a
@@ -17,7 +18,7 @@ import { OwnLock, type LockOrigin } from './own-lock.js';
 export class SoloLock implements LockOrigin {
   private readonly waiting = new Map<LockWait, Claim | null>();
   private readonly held = new Set<OwnLock>();
-  private observing = false;
+  private readonly following: QueueFollowing;
 
   constructor(
     readonly name: string,
@@ -27,7 +28,9 @@ export class SoloLock implements LockOrigin {
     private readonly shared: boolean,
     /** It is idle, and may be forgotten. */
     private readonly idle: () => void,
-  ) {}
+  ) {
+    this.following = new QueueFollowing(queue);
+  }
 
   /** Whether nobody of this process holds it or wants it. */
   get isIdle(): boolean {
@@ -73,6 +76,7 @@ export class SoloLock implements LockOrigin {
 
   private wait(options: LockOptions): LockWait {
     const wait: LockWait = new LockWait(
+      this.ground.client.clock,
       this.name,
       options,
       () => this.queue.holder ?? this.waiting.get(wait)?.behind?.id ?? null,
@@ -97,7 +101,8 @@ export class SoloLock implements LockOrigin {
             // Whoever gave up sees to the key.
             if (wait.isOver) return;
             lock = this.take(claim);
-            void this.grant(wait, lock);
+            this.waiting.delete(wait);
+            void grantHeld(this.ground, this.queue, wait, lock);
           },
           lost: (reason) => {
             lock?.hold?.leave();
@@ -111,7 +116,7 @@ export class SoloLock implements LockOrigin {
       );
       this.waiting.set(wait, claim);
       await this.queue.enter(claim, undefined, !once);
-      if (claim.state === 'waiting') this.observe();
+      if (claim.state === 'waiting') this.following.begin();
     } catch (error) {
       wait.fail(error);
       await this.leave(wait);
@@ -122,24 +127,6 @@ export class SoloLock implements LockOrigin {
     const lock = new OwnLock(this, claim, 0);
     this.held.add(lock);
     return lock;
-  }
-
-  private async grant(wait: LockWait, lock: OwnLock): Promise<void> {
-    const { holdAtLeastMs = 0 } = wait.options;
-    this.waiting.delete(wait);
-    try {
-      if (holdAtLeastMs > 0) {
-        const { prefix } = this.queue.kind;
-        lock.hold = await HoldKey.put(this.ground.client, prefix, lock.claim, holdAtLeastMs);
-        if (!lock.hold || !lock.isValid()) {
-          throw new LockLostError(this.name, lock.token, 'key-deleted');
-        }
-      }
-    } catch (error) {
-      wait.fail(error);
-    }
-    if (wait.isOver) await lock.abandon();
-    else wait.grant(lock);
   }
 
   private async putBack(lock: OwnLock): Promise<void> {
@@ -159,16 +146,9 @@ export class SoloLock implements LockOrigin {
     this.rest();
   }
 
-  private observe(): void {
-    if (this.observing) return;
-    this.observing = true;
-    this.queue.observe();
-  }
-
   private rest(): void {
     if (!this.isIdle) return;
-    if (this.observing) this.queue.unobserve();
-    this.observing = false;
+    this.following.end();
     this.idle();
   }
 }
