@@ -16,6 +16,7 @@ import { concat, defer, from, lastValueFrom, NEVER, Observable, of, toArray } fr
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeLocks } from '../../../../test/support/fake-locks.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
+import { settle } from '../../../../test/support/virtual-clock.js';
 import { currentFence } from '../context/ownership-context.js';
 import { CoordinationModuleMissingError } from '../nest/coordination-module-missing.error.js';
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
@@ -345,7 +346,7 @@ describe('@DistributedLock on a method that gives many values', () => {
   it('locks an Observable for each subscription, not for the call', async () => {
     const it = await streams();
     const rows = it.rows('a');
-    await sleep(1);
+    await settle();
     expect(it.began).toEqual([]);
     expect(locks.asked).toEqual([]);
 
@@ -395,7 +396,7 @@ describe('@DistributedLock on a method that gives many values', () => {
   it('locks an async generator when it is first asked for a value, and until it ends', async () => {
     const it = await streams();
     const values = it.iterate('a');
-    await sleep(1);
+    await settle();
     expect(locks.asked).toEqual([]);
 
     await expect(values.next()).resolves.toEqual({ done: false, value: 'a 1' });
@@ -468,7 +469,7 @@ describe('@DistributedLock on a method that returns nothing', () => {
     expect(error).not.toHaveBeenCalled();
     it.note('b');
     await waitFor(() => error.mock.calls.length > 0, { what: 'the error to be logged' });
-    await sleep(5);
+    await settle();
 
     expect(error).toHaveBeenCalledExactlyOnceWith(
       expect.stringMatching(

@@ -23,6 +23,7 @@ import { LockLostError } from './lock.errors.js';
 import { LockReleasedError } from './lock-released.error.js';
 import { MultiLockHandle } from './multi-handle.js';
 import { runWithLock } from './run-with-lock.js';
+import { settle } from '../../../../test/support/virtual-clock.js';
 
 /** A grant that is lost and released on command. */
 class FakeHandle implements LockHandle {
@@ -131,7 +132,7 @@ describe('runWithLock', () => {
     handle.release.mockReturnValue(new Promise((resolve) => (finish = resolve)));
     let over = false;
     const running = runWithLock(handle, () => 'x').then(() => (over = true));
-    await sleep(5);
+    await settle();
     expect(over).toBe(false);
     finish();
     await running;
@@ -281,7 +282,7 @@ describe('an Observable that was returned', () => {
     held.subscribe({ error });
     expect(source.observed).toBe(true);
     const lost = handle.lose();
-    await sleep(1);
+    await settle();
 
     expect(source.observed).toBe(false);
     expect(error).toHaveBeenCalledExactlyOnceWith(lost);
@@ -301,7 +302,7 @@ describe('an Observable that was returned', () => {
     });
     vi.spyOn(handle, 'isValid').mockReturnValue(false);
     source.next(1);
-    await sleep(1);
+    await settle();
 
     expect(next).not.toHaveBeenCalled();
     expect(error).toHaveBeenCalledExactlyOnceWith(lost);
@@ -347,10 +348,10 @@ describe('an Observable that was returned', () => {
     const held = await runWithLock(handle, () => source, { track });
     expect(track).toHaveBeenCalledTimes(1);
     const subscription = held.subscribe();
-    await sleep(2);
+    await settle();
     expect(over).toBe(false);
     subscription.unsubscribe();
-    await sleep(1);
+    await settle();
     expect(over).toBe(true);
   });
 
