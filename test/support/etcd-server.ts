@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { exited, freezeNow, hasExited, killNow, stopSoon } from './child-signals.js';
 import { requireEtcd } from './etcd-binaries.js';
@@ -29,6 +29,8 @@ export interface EtcdServerOptions {
   readonly heartbeatMs?: number;
   readonly extraArgs?: readonly string[];
   readonly clientTls?: ServerTls;
+  /** A second, plain address for the test's own calls, whatever clients must show: {@link EtcdServer.endpoint}. */
+  readonly plainEndpoint?: boolean;
   /** What the member list shows clients, such as a proxy's address; left out, the server's own. */
   readonly advertise?: string;
   /** For members of a cluster. */
@@ -38,9 +40,14 @@ export interface EtcdServerOptions {
 /** A member's place in a cluster. */
 export interface ClusterPlace {
   readonly name: string;
+  /** Where its peers find it. */
   readonly peerUrl: string;
+  /** Where it listens for them; left out, {@link peerUrl}. */
+  readonly peerListenUrl?: string;
   /** `--initial-cluster`. */
   readonly members: string;
+  /** `existing` for one that joins a cluster that stands. Default `new`. */
+  readonly state?: 'new' | 'existing';
 }
 
 /** A real etcd server on free ports of 127.0.0.1, killed at the latest when this process ends. */
@@ -49,8 +56,8 @@ export class EtcdServer {
 
   private constructor(
     private readonly binary: string,
-    private readonly options: EtcdServerOptions,
-    private readonly ports: { client: number; peer: number; health: number },
+    private options: EtcdServerOptions,
+    private readonly ports: { client: number; peer: number; health: number; plain: number },
     readonly dataDir: string,
     readonly logFile: string,
   ) {}
@@ -66,24 +73,27 @@ export class EtcdServer {
   /** A server that is not running yet: {@link launch} and {@link healthy} do that. For clusters. */
   static async create(options: EtcdServerOptions): Promise<EtcdServer> {
     const binary = options.binary ?? (await requireEtcd(options.line));
-    const [client, peer, health] = (await freePorts(3)) as [number, number, number];
+    const [client, peer, health, plain] = (await freePorts(4)) as [number, number, number, number];
     const folder = tempFolder('etcd');
     const dataDir = options.dataDir ?? join(folder, 'data');
     return new EtcdServer(
       binary,
       options,
-      { client, peer, health },
+      { client, peer, health, plain },
       dataDir,
       join(folder, 'etcd.log'),
     );
   }
 
-  /** Where clients connect, such as `http://127.0.0.1:12345`; the advertised address is another thing. */
+  /**
+   * Where the test connects, such as `http://127.0.0.1:12345`: the plain address if there is one, else where
+   * clients do. The advertised address is another thing.
+   */
   get endpoint(): string {
-    return `${this.options.clientTls ? 'https' : 'http'}://127.0.0.1:${this.ports.client}`;
+    return this.options.plainEndpoint ? `http://127.0.0.1:${this.ports.plain}` : this.clientUrl;
   }
 
-  /** Host and port of {@link endpoint}. */
+  /** Host and port where clients connect. */
   get address(): string {
     return `127.0.0.1:${this.ports.client}`;
   }
@@ -118,6 +128,13 @@ export class EtcdServer {
 
   thaw(): void {
     process.kill(this.pid, 'SIGCONT');
+  }
+
+  /** Takes all its data away and gives it another place, where it is a new member once launched. */
+  renew(cluster: ClusterPlace): void {
+    if (this.running) throw new Error(`etcd at ${this.endpoint} still runs: end it first.`);
+    rmSync(this.dataDir, { recursive: true, force: true });
+    this.options = { ...this.options, cluster };
   }
 
   /** Kills the server if it runs, and starts it again on the same ports with the same data. */
@@ -160,9 +177,20 @@ export class EtcdServer {
     }
   }
 
+  /** A number that the server measures, asked for past every user and certificate; NaN if it has no such. */
+  async metric(name: string): Promise<number> {
+    const url = `http://127.0.0.1:${this.ports.health}/metrics`;
+    const text = await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).text();
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  }
+
   /** The last lines of what the server wrote. */
   logTail(lines = 30): string {
     return readFileSync(this.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+  }
+
+  private get clientUrl(): string {
+    return `${this.options.clientTls ? 'https' : 'http'}://${this.address}`;
   }
 
   private args(): string[] {
@@ -171,10 +199,12 @@ export class EtcdServer {
     const peerUrl = cluster?.peerUrl ?? `http://127.0.0.1:${this.ports.peer}`;
     return [
       ...['--name', name, '--data-dir', this.dataDir],
-      ...['--listen-client-urls', this.endpoint],
-      ...['--advertise-client-urls', this.options.advertise ?? this.endpoint],
-      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+      ...['--listen-client-urls', [...new Set([this.clientUrl, this.endpoint])].join(',')],
+      ...['--advertise-client-urls', this.options.advertise ?? this.clientUrl],
+      ...['--listen-peer-urls', cluster?.peerListenUrl ?? peerUrl],
+      ...['--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', cluster?.members ?? `${name}=${peerUrl}`],
+      ...['--initial-cluster-state', cluster?.state ?? 'new'],
       // Plain HTTP whatever the clients must show: the tests ask it for the server's health.
       ...['--listen-metrics-urls', `http://127.0.0.1:${this.ports.health}`],
       ...['--election-timeout', `${electionMs}`, '--heartbeat-interval', `${heartbeatMs}`],

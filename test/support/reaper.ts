@@ -1,14 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
 /**
  * Nothing that a test starts may outlive its process, even one that is killed with SIGKILL. So a small shell
  * holds the other end of a pipe: when this process ends, however it ends, the shell reads the end of the
- * pipe, kills what still stands and removes the folders.
+ * pipe, kills what still stands, unmounts and removes the folders.
  */
 const SCRIPT = `
 trap '' INT TERM HUP
-pids='' folders=''
+pids='' folders='' mounts=''
 while IFS= read -r line; do
   what=\${line#* }
   case $line in
@@ -16,15 +16,19 @@ while IFS= read -r line; do
     'spare '*) kept=''; for pid in $pids; do [ "$pid" = "$what" ] || kept="$kept $pid"; done; pids=$kept ;;
     'remove '*) folders="$folders$what
 " ;;
+    'unmount '*) mounts="$mounts$what
+" ;;
   esac
 done
 for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+printf '%s' "$mounts" | while IFS= read -r folder; do umount -l -- "$folder" 2>/dev/null; done
 printf '%s' "$folders" | while IFS= read -r folder; do rm -rf -- "$folder"; done
 `;
 
 let shell: ChildProcess | undefined;
 const pids = new Set<number>();
 const folders = new Set<string>();
+const mounts = new Set<string>();
 
 /** The child is killed when this process ends, unless it has ended before; it does not hold this process up. */
 export function reapProcess(child: ChildProcess): void {
@@ -43,6 +47,12 @@ export function reapProcess(child: ChildProcess): void {
 export function reapFolder(folder: string): void {
   folders.add(folder);
   tell(`remove ${folder}`);
+}
+
+/** What is mounted on the folder is taken off when this process ends. */
+export function reapMount(folder: string): void {
+  mounts.add(folder);
+  tell(`unmount ${folder}`);
 }
 
 function tell(line: string): void {
@@ -73,5 +83,6 @@ function reapNow(): void {
       // It has ended by itself.
     }
   }
+  for (const folder of mounts) spawnSync('umount', ['-l', folder], { stdio: 'ignore' });
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
