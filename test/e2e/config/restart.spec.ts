@@ -100,22 +100,27 @@ describe.each(servers)(
       60_000,
     );
 
-    it('ends by itself when it is closed while etcd is away, whichever way it started', async () => {
-      const first = await service();
-      await first.message('elected');
-      await waitFor(() => readFile(file), { what: 'the snapshot' });
-      network.blackhole();
-      await closes(first);
+    // What it does then it does without etcd: a server of each kind will do.
+    it.runIf(name === servers[0]!.name || name === 'the embedded server')(
+      'ends by itself when it is closed while etcd is away, whichever way it started',
+      async () => {
+        const first = await service();
+        await first.message('elected');
+        await waitFor(() => readFile(file), { what: 'the snapshot' });
+        network.blackhole();
+        await closes(first);
 
-      await network.refuse();
-      const second = await service();
-      await second.message('started');
-      await closes(second);
+        await network.refuse();
+        const second = await service();
+        await second.message('started');
+        await closes(second);
 
-      // Neither has lost what the next one starts from.
-      const third = await service();
-      expect(await third.message('loaded')).toMatchObject({ prices: { perItem: 1 } });
-    }, 150_000);
+        // Neither has lost what the next one starts from.
+        const third = await service();
+        expect(await third.message('loaded')).toMatchObject({ prices: { perItem: 1 } });
+      },
+      150_000,
+    );
 
     // What is in the file is nobody's business but the library's: one server will do.
     it.runIf(name === 'the embedded server')(

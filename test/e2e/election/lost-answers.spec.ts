@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { GrpcProxy, type FaultManner } from '../../support/grpc-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
@@ -6,7 +7,7 @@ import { Instance, queueOf, TermLog } from './instance.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('an answer of $name that is lost', ({ start }) => {
+describeAtOnce(servers, 'an answer of etcd that is lost', ({ start }) => {
   let server: ServerUnderTest;
   let proxy: GrpcProxy;
   let a: Instance;

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { deleteKey, keysUnder, revokeLease } from '../../support/etcd-admin.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -7,7 +8,7 @@ import { Instance, prefixOf, queueOf, TermLog } from './instance.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('an operator of $name', ({ start }) => {
+describeAtOnce(servers, 'an operator of etcd', ({ start }) => {
   let server: ServerUnderTest;
   let instances: Instance[];
   let logs: TermLog[];

@@ -1,7 +1,8 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Leadership } from '../../../libs/etcd-coordination/src/election/leadership.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { compact, keysUnder, putKey } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -14,7 +15,7 @@ import { Instance, prefixOf, queueOf, TermLog } from './instance.js';
 const servers = await serversUnderTest();
 const lines = await availableEtcdLines();
 
-describe.each(servers)('an instance that $name is out of reach of', ({ start }) => {
+describeAtOnce(servers, 'an instance that etcd is out of reach of', ({ start }) => {
   let server: ServerUnderTest;
   let network: TcpProxy;
   let near: Instance;
@@ -100,7 +101,7 @@ describe.each(servers)('an instance that $name is out of reach of', ({ start }) 
   });
 });
 
-describe.each(lines)('an etcd %s that comes back from a backup', (line) => {
+describeAtOnce(lines, 'an etcd that comes back from a backup', (line) => {
   it('has one leader again, whom everybody names', async () => {
     const dataDir = join(tempFolder('restored'), 'data');
     const server = await EtcdServer.start({ line, dataDir });

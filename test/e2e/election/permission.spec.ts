@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { enableAuth } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -8,7 +9,7 @@ import { Instance, prefixOf } from './instance.js';
 
 const lines = await availableEtcdLines();
 
-describe.each(lines)('a user of etcd %s who may not see an election', (line) => {
+describeAtOnce(lines, 'a user of etcd who may not see an election', (line) => {
   let server: EtcdServer;
   let instance: Instance;
 

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LeaderTerm } from '../../../libs/etcd-coordination/src/election/leader-term.js';
 import { runInTerm } from '../../../libs/etcd-coordination/src/election/run-in-term.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor, within } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
@@ -8,7 +9,7 @@ import { Instance, queueOf } from './instance.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('an instance that shuts down, on $name', ({ start }) => {
+describeAtOnce(servers, 'an instance that shuts down', ({ start }) => {
   let server: ServerUnderTest;
   let network: TcpProxy;
   let other: Instance;

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { filter, firstValueFrom } from 'rxjs';
 import { currentFence } from '../../../libs/etcd-coordination/src/context/ownership-context.js';
 import { currentTerm } from '../../../libs/etcd-coordination/src/election/current-term.js';
 import type { Leadership } from '../../../libs/etcd-coordination/src/election/leadership.js';
 import type { LeaderTerm } from '../../../libs/etcd-coordination/src/election/leader-term.js';
 import { runInTerm } from '../../../libs/etcd-coordination/src/election/run-in-term.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { keysUnder } from '../../support/etcd-admin.js';
 import { waitFor, within } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
@@ -12,7 +13,7 @@ import { Instance, prefixOf, queueOf, TermLog } from './instance.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('terms, on $name', ({ start }) => {
+describeAtOnce(servers, 'terms', ({ start }) => {
   let server: ServerUnderTest;
   let a: Instance;
   let b: Instance;

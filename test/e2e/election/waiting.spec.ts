@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { revokeLease } from '../../support/etcd-admin.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
@@ -9,7 +10,7 @@ import { Instance, queueOf, TermLog } from './instance.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('a candidate that waits, on $name', ({ start }) => {
+describeAtOnce(servers, 'a candidate that waits', ({ start }) => {
   let server: ServerUnderTest;
   let network: TcpProxy;
   let proxy: GrpcProxy;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LockHandle } from '../../../libs/etcd-coordination/src/lock/lock-handle.js';
 import type { LockOptions } from '../../../libs/etcd-coordination/src/lock/lock-options.js';
 import {
@@ -9,6 +9,7 @@ import {
   LockUpgradeError,
   LockWaitAbortedError,
 } from '../../../libs/etcd-coordination/src/lock/lock.errors.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { leases } from '../../support/etcd-admin.js';
 import { waitFor } from '../../support/wait-for.js';
 import { Instance } from '../election/instance.js';
@@ -17,7 +18,7 @@ import { keysOf, queueOf } from './lock-keys.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('a lock, on $name', ({ start }) => {
+describeAtOnce(servers, 'a lock', ({ start }) => {
   let server: ServerUnderTest;
   let a: Instance;
   let b: Instance;

@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { LockLostError } from '../../../libs/etcd-coordination/src/lock/lock.errors.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { compact, deleteKey, putKey, revokeLease } from '../../support/etcd-admin.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
@@ -9,7 +10,7 @@ import { queueOf, queuePrefix } from './lock-keys.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('a lock that is lost, on $name', ({ start }) => {
+describeAtOnce(servers, 'a lock that is lost', ({ start }) => {
   let server: ServerUnderTest;
   let b: Instance;
   let round = 0;

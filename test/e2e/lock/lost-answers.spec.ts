@@ -1,6 +1,7 @@
 import type { ITxnRequest } from 'etcd3';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LockOptions } from '../../../libs/etcd-coordination/src/lock/lock-options.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { leases } from '../../support/etcd-admin.js';
 import { GrpcProxy, type FaultManner } from '../../support/grpc-proxy.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
@@ -11,7 +12,7 @@ import { keysOf, queueOf } from './lock-keys.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('an answer of $name that is lost', ({ start }) => {
+describeAtOnce(servers, 'an answer of etcd that is lost', ({ start }) => {
   let server: ServerUnderTest;
   let proxy: GrpcProxy;
   let a: Instance;

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LockHandle } from '../../../libs/etcd-coordination/src/lock/lock-handle.js';
 import {
   LockBusyError,
   LockReentryError,
   SemaphorePermitsError,
 } from '../../../libs/etcd-coordination/src/lock/lock.errors.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { deleteKey, keysUnder, leases } from '../../support/etcd-admin.js';
 import { waitFor } from '../../support/wait-for.js';
 import { Instance, NAMESPACE } from '../election/instance.js';
@@ -13,7 +14,7 @@ import { keysOf, queueOf } from './lock-keys.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('several at once, on $name', ({ start }) => {
+describeAtOnce(servers, 'several at once', ({ start }) => {
   let server: ServerUnderTest;
   let a: Instance;
   let b: Instance;

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
 import { WatchService } from '../../../libs/etcd-coordination/src/watch/watch.service.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { authTokenTtl, enableAuth } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -12,7 +13,7 @@ import { EventLog, NAMESPACE } from './event-log.js';
 
 const lines = await availableEtcdLines();
 
-describe.each(lines)('what a user of etcd %s watches', (line) => {
+describeAtOnce(lines, 'what a user of etcd watches', (line) => {
   let server: EtcdServer;
   let client: EtcdClient;
   let hub: WatchHub;

@@ -1,10 +1,11 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { prefixRange } from '../../../libs/etcd-coordination/src/watch/key-range.js';
 import { PrefixView } from '../../../libs/etcd-coordination/src/watch/prefix-view.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { compact, deleteKey, putKey } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -20,7 +21,7 @@ import { WatchLog } from './watch-log.js';
 const servers = await serversUnderTest();
 const lines = await availableEtcdLines();
 
-describe.each(servers)('a view of a prefix of $name', ({ start }) => {
+describeAtOnce(servers, 'a view of a prefix of etcd', ({ start }) => {
   let server: ServerUnderTest;
   let network: TcpProxy;
   let proxy: GrpcProxy;
@@ -127,7 +128,7 @@ describe.each(servers)('a view of a prefix of $name', ({ start }) => {
   });
 });
 
-describe.each(lines)('a view of etcd %s that was restored from a backup', (line) => {
+describeAtOnce(lines, 'a view of etcd that was restored from a backup', (line) => {
   it('shows what the restored database holds', async () => {
     const dataDir = join(tempFolder('restored'), 'data');
     const server = await EtcdServer.start({ line, dataDir });

@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { prefixRange, singleKey } from '../../../libs/etcd-coordination/src/watch/key-range.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { authTokenTtl, compact, enableAuth, putKey } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -14,7 +15,7 @@ import { WatchLog } from './watch-log.js';
 const servers = await serversUnderTest();
 const lines = await availableEtcdLines();
 
-describe.each(servers)('a watch that $name ends', ({ start }) => {
+describeAtOnce(servers, 'a watch that etcd ends', ({ start }) => {
   let server: ServerUnderTest;
   let client: EtcdClient;
   let hub: WatchHub;
@@ -123,7 +124,7 @@ describe.each(servers)('a watch that $name ends', ({ start }) => {
   });
 });
 
-describe.each(lines)('a watch under a user of etcd %s', (line) => {
+describeAtOnce(lines, 'a watch under a user of etcd', (line) => {
   let server: EtcdServer;
   let client: EtcdClient;
   let hub: WatchHub;

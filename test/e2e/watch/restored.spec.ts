@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { EmbeddedEtcd } from '../../../libs/etcd-coordination/src/embedded/embedded-etcd.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
 import { WatchService } from '../../../libs/etcd-coordination/src/watch/watch.service.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { deleteKey, putKey } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -47,7 +48,7 @@ async function watching(
   }
 }
 
-describe.each(lines)('what a service watches of etcd %s that is restored', (line) => {
+describeAtOnce(lines, 'what a service watches of etcd that is restored', (line) => {
   const key = (name: string) => `${NAMESPACE}/${DIR}${name}`;
 
   async function withBackup(

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { firstValueFrom, map } from 'rxjs';
 import type { EtcdClient } from '../../../libs/etcd-coordination/src/client/etcd-client.js';
 import { WatchHub } from '../../../libs/etcd-coordination/src/watch/watch-hub.js';
 import { WatchService } from '../../../libs/etcd-coordination/src/watch/watch.service.js';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { compact, currentRevision, deleteKey, putKey } from '../../support/etcd-admin.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
@@ -13,7 +14,7 @@ import { serversUnderTest, type ServerUnderTest } from './servers.js';
 
 const servers = await serversUnderTest();
 
-describe.each(servers)('the watch service on $name', ({ start }) => {
+describeAtOnce(servers, 'the watch service', ({ start }) => {
   let server: ServerUnderTest;
   let proxy: GrpcProxy;
   let client: EtcdClient;

@@ -1,0 +1,88 @@
+import { machineNow } from '../../e2e/election/machine-clock.js';
+import { awaitWorks } from './awaited.js';
+import { judge, type Matter } from './judge.js';
+import { keepRun } from './kept-run.js';
+import { RunEvidence } from './run-evidence.js';
+import type { RunOptions } from './run-options.js';
+import { type Judgement, isClean, type RunResult } from './run-result.js';
+import type { Stage } from './stage.js';
+import { libraryVersion } from './versions.js';
+
+export interface Direction {
+  /** Ends the harm before its time; what was begun is healed and checked all the same. */
+  readonly signal?: AbortSignal;
+  /** Told as soon as the stage stands, to follow the run. */
+  readonly onStage?: (stage: Stage) => void;
+}
+
+/**
+ * One run: processes work on etcd while harm is done to both; then all is healed, everything must come right
+ * again within its bound, the processes end, and what all of them noted is judged.
+ *
+ * @param open starts the processes and etcd; whatever it started is stopped, however the run ends
+ */
+export async function chaosRun(
+  options: RunOptions,
+  open: (options: RunOptions) => Promise<Stage>,
+  { signal, onStage }: Direction = {},
+): Promise<RunResult> {
+  const startedAt = new Date().toISOString();
+  const stage = await open(options);
+  try {
+    onStage?.(stage);
+    const evidence = new RunEvidence(stage);
+    const faultMs = await harmed(stage, options.seconds * 1000, signal);
+    const late = await healed(stage, evidence);
+    await stage.fleet.finish();
+    evidence.finalList = await stage.truth.finalList();
+    stage.fleet.look();
+
+    const { works, faults, etcdVersion, folder } = stage;
+    const matter: Matter = { works, faults, faultMs, late };
+    const judgement = judge(matter, evidence);
+    const result: RunResult = {
+      ...{ options, etcdVersion, startedAt, faultMs, ...judgement },
+      ...{ nodeVersion: process.versions.node, libraryVersion: libraryVersion() },
+      folder: isWorthKeeping(options, judgement) ? folder : null,
+    };
+    if (result.folder !== null) keepRun(folder, { result, late, faults }, evidence);
+    return result;
+  } finally {
+    await stage.stop();
+  }
+}
+
+/** Milliseconds for which harm was done. */
+async function harmed(stage: Stage, forMs: number, signal?: AbortSignal): Promise<number> {
+  const from = machineNow();
+  const over = new AbortController();
+  const end = () => over.abort();
+  const timer = setTimeout(end, forMs);
+  if (signal?.aborted) end();
+  signal?.addEventListener('abort', end, { once: true });
+  try {
+    await stage.harm(over.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', end);
+  }
+  return machineNow() - from;
+}
+
+/** Heals, and waits until all is right again; answers with what did not come about. */
+async function healed(stage: Stage, evidence: RunEvidence): Promise<string[]> {
+  const { fleet, works, book } = stage;
+  await stage.heal();
+  const healedAt = machineNow();
+  book.note({ type: 'healed' }, healedAt);
+  evidence.healedAt = healedAt;
+  evidence.survivors = fleet.slots.map(({ id }) => id);
+  return awaitWorks(works, healedAt, () => {
+    fleet.look();
+    return evidence;
+  });
+}
+
+function isWorthKeeping(options: RunOptions, judgement: Judgement): boolean {
+  return options.folder !== undefined || !isClean(judgement) || judgement.inconclusive.length > 0;
+}

@@ -1,0 +1,116 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Evidence, TrueEvent } from '../check/evidence.js';
+import { NoteStore } from '../fleet/note-store.js';
+import type { ChaosWork } from '../works/work.js';
+import { ChaosUsageError } from './chaos-usage.error.js';
+import { type DemandedFault, judge } from './judge.js';
+import { RunEvidence } from './run-evidence.js';
+import type { RunResult } from './run-result.js';
+
+const ABOUT = 'run.json';
+/** Beside the notebooks, and no notebook. */
+const ETCD = 'etcd';
+
+/** What a run was, beside its notes. */
+interface About {
+  readonly result: RunResult;
+  readonly late: readonly string[];
+  readonly faults: readonly DemandedFault[];
+}
+
+interface Kept extends About {
+  readonly ends: readonly (readonly [string, number | null])[];
+  readonly killed: readonly string[];
+  readonly survivors: readonly string[];
+  readonly compactions: readonly string[];
+  readonly ttlMs: number;
+  readonly healedAt: number | null;
+}
+
+/** Writes beside the notebooks all that {@link judgeAgain} needs. */
+export function keepRun(folder: string, { result, late, faults }: About, evidence: Evidence): void {
+  const { ends, killed, survivors, compactions, ttlMs, healedAt } = evidence;
+  const kept: Kept = {
+    ...{
+      result,
+      late,
+      faults: faults.map(({ kind, leastPerMinute }) => ({ kind, leastPerMinute })),
+    },
+    ...{ ends: [...ends], killed: [...killed], survivors, ttlMs, healedAt },
+    compactions: compactions.map(String),
+  };
+  mkdirSync(join(folder, ETCD), { recursive: true });
+  writeFileSync(join(folder, ABOUT), JSON.stringify(kept, null, 2));
+  writeFileSync(join(folder, ETCD, 'truth.jsonl'), linesOf(evidence.truth));
+  writeFileSync(join(folder, ETCD, 'final-list.jsonl'), linesOf(evidence.finalList));
+}
+
+/** Has the notes of a run that was kept judged again, by the rules as they are now. */
+export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult {
+  const { result, late, faults, ...kept } = read(folder);
+  const store = new NoteStore(folder);
+  for (const file of readdirSync(folder)) {
+    if (file.endsWith('.jsonl')) store.open(file.slice(0, -'.jsonl'.length));
+  }
+  store.look();
+  store.close();
+
+  const { works: named, system } = result.options;
+  const works = all.filter(({ name, parts }) => parts[system] && (named?.includes(name) ?? true));
+  const evidence = new RunEvidence({
+    fleet: {
+      ...{ slots: [], ends: new Map(kept.ends), killed: new Set(kept.killed) },
+      ...{ look: () => store.all, notesOf: (work) => store.of(work) },
+      ...{ listen: () => undefined, finish: () => Promise.resolve() },
+    },
+    truth: { events: eventsIn(folder, 'truth.jsonl'), finalList: () => Promise.resolve([]) },
+    compactions: kept.compactions.map(BigInt),
+    ttlMs: kept.ttlMs,
+  });
+  evidence.healedAt = kept.healedAt;
+  evidence.survivors = kept.survivors;
+  evidence.finalList = eventsIn(folder, 'final-list.jsonl');
+  return {
+    ...result,
+    ...judge({ works, faults, faultMs: result.faultMs, late }, evidence),
+    folder,
+  };
+}
+
+function read(folder: string): Kept {
+  try {
+    return JSON.parse(readFileSync(join(folder, ABOUT), 'utf8')) as Kept;
+  } catch (cause) {
+    throw new ChaosUsageError(
+      `There is no run in ${folder}: it must have a ${ABOUT}, as a run with --out, or one with violations, leaves it.`,
+      { cause },
+    );
+  }
+}
+
+function linesOf(events: readonly TrueEvent[]): string {
+  return events
+    .map(({ revision, createRevision, ...event }) =>
+      JSON.stringify({
+        ...event,
+        ...{ revision: `${revision}`, createRevision: `${createRevision}` },
+      }),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function eventsIn(folder: string, file: string): TrueEvent[] {
+  return readFileSync(join(folder, ETCD, file), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const event = JSON.parse(line) as Record<'revision' | 'createRevision', string> &
+        Omit<TrueEvent, 'revision' | 'createRevision'>;
+      return {
+        ...event,
+        ...{ revision: BigInt(event.revision), createRevision: BigInt(event.createRevision) },
+      };
+    });
+}
