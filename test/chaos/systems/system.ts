@@ -1,10 +1,24 @@
+import type { WorkerPart } from '../works/work.js';
+
 /** What is under test: this library, or plain etcd3 with its own recipes. */
 export type SystemName = 'ours' | 'etcd3';
 
 /** One process's hold on etcd; each system's folder has its own, with the services that its parts use. */
 export interface SystemUnderTest {
-  /** As an application closes it: drained, handed over, revoked. */
-  close(): Promise<void>;
+  /**
+   * As an application closes it: drained, handed over, revoked.
+   *
+   * @param stopped resolves when the parts' work has ended, for a system that does not see to that itself
+   */
+  close(stopped: Promise<unknown>): Promise<void>;
+}
+
+/** What `systems/<name>/index.ts` exports as `system`. */
+export interface SystemModule {
+  /** Rejects if it cannot start now, leaving nothing behind. */
+  start(access: Access, parts: readonly WorkerPart[]): Promise<SystemUnderTest>;
+  /** Whether that is for want of etcd, and so may be tried again. */
+  isOutage(error: unknown): boolean;
 }
 
 /** How a worker process reaches etcd. */

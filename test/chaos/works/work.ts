@@ -1,5 +1,4 @@
 import type { Evidence, Figures, Verdicts } from '../check/evidence.js';
-import type { Note } from '../history/note.js';
 import type { NoteTaker } from '../history/notebook.js';
 import type { SeededRandom } from '../../support/seeded-random.js';
 import type { SystemName, SystemUnderTest } from '../systems/system.js';
@@ -13,12 +12,10 @@ export interface ChaosWork {
   /** Names its notes, its keys and its lines of the report. */
   readonly name: string;
   /**
-   * The module that a worker process imports, for each system that can do this work; its default export is a
-   * {@link WorkerPart}. A system that is left out has nothing like it (plain etcd3 has no configurations).
+   * The module that a worker process imports, for each system that can do this work; it exports a
+   * {@link WorkerPart} as `part`. A system that is left out has nothing like it (plain etcd3 has no configurations).
    */
   readonly parts: Partial<Record<SystemName, URL>>;
-  /** Who owns what at the end of the notes, for faults that are aimed at the present holder. */
-  presentHolders?(notes: readonly Note[]): readonly Holder[];
   /** Every rule that was broken, by the promise that it belongs to; all empty if all is well. */
   check(evidence: Evidence): Verdicts;
   /** What was not seen often enough for the run to say anything, as whole sentences; empty if all was. */
@@ -34,6 +31,7 @@ export interface ChaosWork {
   figures(evidence: Evidence): Figures;
 }
 
+/** Who owns what, as its notes of granted, valid, lost and released say: whom faults aim at. */
 export interface Holder {
   /** Slot and incarnation. */
   readonly process: string;
@@ -49,7 +47,10 @@ export interface WorkerPart<S = SystemUnderTest> {
 }
 
 export interface Running {
-  /** No new operation; resolves when those under way have ended. The system is closed afterwards. */
+  /**
+   * No new operation; resolves when those under way have ended. The system is closed meanwhile, as an application
+   * is closed while it works.
+   */
   stop(): Promise<void>;
 }
 
@@ -60,4 +61,9 @@ export interface Ground<S = SystemUnderTest> {
   readonly system: S;
   readonly book: NoteTaker;
   readonly random: SeededRandom;
+  readonly namespace: string;
+  /** How much to do in a second, against what the work is made for: pauses are divided by it. */
+  readonly rate: number;
+  /** Notes an error that nobody should see. */
+  fault(where: string, error: unknown): void;
 }

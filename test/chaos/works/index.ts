@@ -1,0 +1,5 @@
+import { locks } from './locks/index.js';
+import type { ChaosWork } from './work.js';
+
+/** Every work of the chaos, in the order of the report. */
+export const WORKS: readonly ChaosWork[] = [locks];

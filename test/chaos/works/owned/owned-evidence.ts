@@ -1,0 +1,65 @@
+import type { Evidence, Figures, Verdicts } from '../../check/evidence.js';
+import { type AcceptedWrite, acceptedWrites, writeFaults } from '../../check/guarded-writes.js';
+import { lossFaults } from '../../check/losses.js';
+import { overlaps } from '../../check/one-owner.js';
+import type { OwnershipNote } from '../../check/ownership.js';
+import { tokenFaults } from '../../check/tokens.js';
+import { tally } from '../figures.js';
+
+/** What a work of owners has left: its notes, and the guarded writes that etcd took of it. */
+export class OwnedEvidence {
+  readonly notes: readonly OwnershipNote[];
+  readonly accepted: readonly AcceptedWrite[];
+
+  /** @param kind the start of what is owned in this work, such as `lock/` */
+  constructor(evidence: Evidence, work: string, kind: string) {
+    this.notes = evidence.notesOf<OwnershipNote>(work);
+    this.accepted = acceptedWrites(evidence).filter(({ of }) => of.startsWith(kind));
+  }
+
+  verdicts(): Verdicts {
+    return {
+      'one-owner': overlaps(this.notes),
+      tokens: tokenFaults(this.notes),
+      fencing: writeFaults(this.notes, this.accepted),
+      loss: lossFaults(this.notes),
+    };
+  }
+
+  count(type: OwnershipNote['type']): number {
+    return this.notes.filter((note) => note.type === type).length;
+  }
+
+  /** Writes that were sent by those who had just woken up, or had lost, and were refused. */
+  lateRefused(guard: string): number {
+    const late = new Set(
+      this.notes.flatMap((note) =>
+        note.type === 'sent' && note.late && note.guard === guard ? [note.write] : [],
+      ),
+    );
+    return this.notes.filter(
+      (note) => note.type === 'answered' && note.outcome === 'refused' && late.has(note.write),
+    ).length;
+  }
+
+  figures(): Figures {
+    const { notes } = this;
+    const answers = (outcome: string) =>
+      notes.filter((note) => note.type === 'answered' && note.outcome === outcome).length;
+    return {
+      counts: {
+        'guarded writes that etcd took': this.accepted.length,
+        'late writes refused': this.lateRefused('raw') + this.lateRefused('fenced'),
+        'freezes that were woken from': this.count('woke'),
+        ...tally('granted', notes, (note) => (note.type === 'granted' ? note.how : null)),
+        ...tally('lost', notes, (note) => (note.type === 'lost' ? note.reason : null)),
+        ...tally('without', notes, (note) => (note.type === 'without' ? note.code : null)),
+      },
+      operations: {
+        ok: answers('accepted'),
+        failed: answers('refused'),
+        ambiguous: answers('unknown'),
+      },
+    };
+  }
+}
