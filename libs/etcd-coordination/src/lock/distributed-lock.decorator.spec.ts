@@ -1,69 +1,24 @@
 import 'reflect-metadata';
-import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type DynamicModule,
-  Injectable,
-  Logger,
-  Module,
-  Scope,
-  StreamableFile,
-  type Type,
-} from '@nestjs/common';
+import { Injectable, Logger, Scope } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { concat, defer, from, lastValueFrom, NEVER, Observable, of, toArray } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FakeLocks } from '../../../../test/support/fake-locks.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
 import { settle } from '../../../../test/support/virtual-clock.js';
 import { currentFence } from '../context/ownership-context.js';
-import { CoordinationModuleMissingError } from '../nest/coordination-module-missing.error.js';
-import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { InvalidKeyArgumentError } from '../nest/invalid-key-argument.error.js';
 import { currentLock } from './current-lock.js';
-import { DistributedLock, type DistributedLockOptions } from './distributed-lock.decorator.js';
-import { LOCK_GATES, LockGate } from './lock-gate.js';
+import { DistributedLock } from './distributed-lock.decorator.js';
+import { LockBusyError, LockLostError, LockShutdownError } from './lock.errors.js';
 import {
-  InvalidLockOptionError,
-  LockBusyError,
-  LockLostError,
-  LockShutdownError,
-} from './lock.errors.js';
+  boot,
+  gateModule,
+  locks,
+  onLockGateStage,
+} from '../../../../test/support/lock-gate-stage.js';
 
-const apps: TestingModule[] = [];
-let locks: FakeLocks;
-
-beforeEach(() => {
-  locks = new FakeLocks();
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
-
-/** What the module provides of it, for one connection. */
-function gateModule(of: FakeLocks, connection = 'default'): DynamicModule {
-  const provide = LOCK_GATES.token(connection);
-  class GateModule {}
-  Module({})(GateModule);
-  return {
-    module: GateModule,
-    global: true,
-    providers: [{ provide, useValue: new LockGate(of) }],
-    exports: [provide],
-  };
-}
-
-async function boot(
-  providers: Type<object>[],
-  imports: DynamicModule[] = [gateModule(locks)],
-): Promise<TestingModule> {
-  const app = await Test.createTestingModule({ imports, providers }).compile();
-  apps.push(app);
-  await app.init();
-  return app;
-}
+onLockGateStage();
 
 @Injectable()
 class Shop {
@@ -285,174 +240,6 @@ describe('@DistributedLock', () => {
   });
 });
 
-/** Not a class: nothing is told of it in metadata. */
-type Told = Observable<string> & object;
-
-describe('@DistributedLock on a method that gives many values', () => {
-  @Injectable()
-  class Streams {
-    readonly began: string[] = [];
-
-    @DistributedLock('rows/{table}')
-    rows(table: string): Observable<string> {
-      this.began.push(table);
-      return concat(
-        of(`${table} 1`),
-        defer(() => of(`${table} ${currentLock()?.token}`)),
-      );
-    }
-
-    @DistributedLock('rows/{table}', { onBusy: 'throw' })
-    rowsOrNot(table: string): Observable<string> {
-      return concat(of(table), NEVER);
-    }
-
-    @DistributedLock('rows/{table}')
-    async *iterate(table: string): AsyncGenerator<string> {
-      this.began.push(table);
-      yield `${table} ${currentLock()?.token}`;
-      await sleep(1);
-      yield `${table} ${currentLock()?.token}`;
-    }
-
-    @DistributedLock('rows/{table}')
-    iterable(table: string): AsyncIterable<string> {
-      return this.iterateFreely(table);
-    }
-
-    @DistributedLock('rows/{table}')
-    async later(table: string): Promise<AsyncIterable<string>> {
-      return this.iterateFreely(table);
-    }
-
-    // As when its class was imported as a type: nothing tells of it.
-    @DistributedLock('rows/{table}')
-    untold(table: string): Told {
-      return defer(() => of(`${table} ${currentLock()?.token}`));
-    }
-
-    private async *iterateFreely(table: string) {
-      yield `${table} ${currentLock()?.token}`;
-    }
-  }
-  const streams = async () => (await boot([Streams])).get(Streams);
-
-  async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
-    const seen: T[] = [];
-    for await (const value of values) seen.push(value);
-    return seen;
-  }
-
-  it('locks an Observable for each subscription, not for the call', async () => {
-    const it = await streams();
-    const rows = it.rows('a');
-    await settle();
-    expect(it.began).toEqual([]);
-    expect(locks.asked).toEqual([]);
-
-    const both = await Promise.all([1, 2].map(() => lastValueFrom(rows.pipe(toArray()))));
-    expect(both).toEqual([
-      ['a 1', 'a 1'],
-      ['a 1', 'a 2'],
-    ]);
-    expect(it.began).toEqual(['a', 'a']);
-    expect(locks.held.size).toBe(0);
-  });
-
-  it('gives up waiting when an Observable is unsubscribed from', async () => {
-    const it = await streams();
-    const grant = locks.take('rows/a');
-    const subscription = it.rows('a').subscribe();
-    await waitFor(() => locks.waiting('rows/a') === 1, { what: 'the subscription to wait' });
-    subscription.unsubscribe();
-    expect(locks.waiting('rows/a')).toBe(0);
-    await grant.release();
-    expect(it.began).toEqual([]);
-  });
-
-  it('lets the lock go that it got as it was unsubscribed from', async () => {
-    const it = await streams();
-    const subscription = it.rowsOrNot('a').subscribe();
-    await Promise.resolve();
-    await Promise.resolve();
-    subscription.unsubscribe();
-    await waitFor(() => locks.asked.length === 1 && !locks.held.has('rows/a'), {
-      what: 'the lock to be free',
-    });
-  });
-
-  it('releases an Observable that is left, and gives its errors to who subscribed', async () => {
-    const it = await streams();
-    const subscription = it.rowsOrNot('a').subscribe();
-    await waitFor(() => locks.held.has('rows/a'), { what: 'the lock' });
-    await expect(lastValueFrom(it.rowsOrNot('a'))).rejects.toThrow(LockBusyError);
-    await expect(lastValueFrom(it.rowsOrNot(null as never))).rejects.toThrow(
-      InvalidKeyArgumentError,
-    );
-    subscription.unsubscribe();
-    await waitFor(() => !locks.held.has('rows/a'), { what: 'the lock to be free' });
-  });
-
-  it('locks an async generator when it is first asked for a value, and until it ends', async () => {
-    const it = await streams();
-    const values = it.iterate('a');
-    await settle();
-    expect(locks.asked).toEqual([]);
-
-    await expect(values.next()).resolves.toEqual({ done: false, value: 'a 1' });
-    expect(locks.held.has('rows/a')).toBe(true);
-    await expect(all(values)).resolves.toEqual(['a 1']);
-    expect(locks.held.size).toBe(0);
-    await expect(values.next()).resolves.toEqual({ done: true, value: undefined });
-  });
-
-  it('releases an async generator that is left early', async () => {
-    const it = await streams();
-    for await (const _ of it.iterate('a')) break;
-    expect(locks.held.size).toBe(0);
-  });
-
-  it('gives up waiting when an async generator is left', async () => {
-    const it = await streams();
-    const grant = locks.take('rows/a');
-    const values = it.iterate('a');
-    const first = values.next();
-    await waitFor(() => locks.waiting('rows/a') === 1, { what: 'the generator to wait' });
-    await expect(values.return('x')).resolves.toEqual({ done: true, value: 'x' });
-    await expect(first).resolves.toEqual({ done: true, value: undefined });
-    expect(locks.waiting('rows/a')).toBe(0);
-    await grant.release();
-    await expect(values.next()).resolves.toEqual({ done: true, value: undefined });
-    expect(it.began).toEqual([]);
-  });
-
-  it('takes no lock for an async generator that is left before it began', async () => {
-    const it = await streams();
-    const values = it.iterate('a');
-    await values.return(undefined);
-    await expect(values.next()).resolves.toEqual({ done: true, value: undefined });
-    await expect(it.iterate('a').throw(new Error('mine'))).rejects.toThrow('mine');
-    expect(locks.asked).toEqual([]);
-  });
-
-  it('gives an Observable of which no type tells before the call', async () => {
-    const it = await streams();
-
-    await expect(lastValueFrom(it.untold('a'))).resolves.toBe('a 1');
-    await expect(lastValueFrom(it.untold('a').pipe(toArray()))).resolves.toEqual(['a 2']);
-    await expect(lastValueFrom(from(it.untold('a')))).resolves.toBe('a 3');
-    await expect(Promise.resolve(it.untold('a'))).resolves.toBeInstanceOf(Observable);
-  });
-
-  it('iterates over what was declared as an async iterable, or is promised', async () => {
-    const it = await streams();
-
-    await expect(all(it.iterable('a'))).resolves.toEqual(['a 1']);
-    await expect(all(await it.later('a'))).resolves.toEqual(['a 2']);
-    expect(locks.held.size).toBe(0);
-  });
-});
-
 describe('@DistributedLock on a method that returns nothing', () => {
   it('rejects to who waits, and logs to who cannot know', async () => {
     const error = vi.spyOn(Logger.prototype, 'error').mockReturnValue();
@@ -547,121 +334,5 @@ describe('@DistributedLock by scope and inheritance', () => {
     const created = await (await boot([])).get(ModuleRef).create(Shop);
 
     await expect(created.count()).resolves.toBe(7);
-  });
-});
-
-describe('@DistributedLock where it cannot work', () => {
-  it('fails the start without the module, and says what to import', async () => {
-    await expect(Test.createTestingModule({ providers: [Shop] }).compile()).rejects.toThrow(
-      /LockGate.*import EtcdCoordinationModule\.forRoot\(\.\.\.\) in your root module/,
-    );
-  });
-
-  it('refuses the call on an object that Nest did not build, and of a detached method', async () => {
-    await expect(new Shop().ship('a')).rejects.toThrow(CoordinationModuleMissingError);
-    await expect(new Shop().ship('a')).rejects.toThrow(
-      /Shop\.ship\(\) is gated by @DistributedLock.*so nobody can take the lock.*import EtcdCoordinationModule/,
-    );
-    const { count } = await shop();
-    await expect(count.call(undefined as never)).rejects.toThrow(CoordinationModuleMissingError);
-  });
-
-  function define(key: unknown, options?: unknown) {
-    return () => {
-      class Wrong {
-        @DistributedLock(key as string, options as DistributedLockOptions & { onBusy: 'skip' })
-        async run(_id: string): Promise<void> {}
-      }
-      return Wrong;
-    };
-  }
-
-  it.each([
-    ['', 'its key "" is no name: it is empty'],
-    [42, 'its key is neither a string nor a function'],
-    ['{order}', 'its key "{order}" asks for {order}, but has no such parameter, only _id'],
-  ])('refuses the key %j while the class is defined', (key, fault) => {
-    expect(define(key)).toThrow(InvalidDecoratorUseError);
-    expect(define(key)).toThrow(`@DistributedLock on Wrong.run cannot work: ${fault}`);
-  });
-
-  it.each([
-    [null, 'its options are not an object'],
-    [{ onbusy: 'skip' }, 'it has no option "onbusy", only "onBusy", "waitMs"'],
-    [{ signal: AbortSignal.abort() }, 'it has no option "signal"'],
-    [{ onBusy: 'fail' }, `its option "onBusy" is neither 'wait' nor 'throw' nor 'skip'`],
-    [{ connection: '' }, 'its option "connection" is no name'],
-  ])('refuses the options %j while the class is defined', (options, fault) => {
-    expect(define('a', options)).toThrow(InvalidDecoratorUseError);
-    expect(define('a', options)).toThrow(fault);
-  });
-
-  it.each([{ waitMs: -1 }, { waitMs: NaN }, { holdAtLeastMs: '1' }, { keep: 1 }, { queue: 'x' }])(
-    'refuses the options %j as those of any lock',
-    (options) => {
-      const [name] = Object.keys(options);
-      expect(define('a', options)).toThrow(InvalidLockOptionError);
-      expect(define('a', options)).toThrow(`The option ${name} of the lock "Wrong.run" is`);
-    },
-  );
-
-  it('refuses a static method and a property', () => {
-    expect(() => {
-      class Static {
-        @DistributedLock('jobs')
-        static async run(): Promise<void> {}
-      }
-      return Static;
-    }).toThrow(/the static Static\.run cannot work: Nest injects nothing/);
-    expect(() => {
-      class Accessor {
-        // @ts-expect-error an accessor is no method
-        @DistributedLock('jobs')
-        get run(): number {
-          return 1;
-        }
-      }
-      return Accessor;
-    }).toThrow(/@DistributedLock on Accessor\.run cannot work: it is not a method/);
-  });
-
-  it.each([
-    ['a string', String],
-    ['an array', Array],
-    ['a stream', Readable],
-    ['a file', StreamableFile],
-    ['a class of one', Shop],
-  ])('refuses a method that returns %s at once', (_, type) => {
-    const descriptor = { value: () => undefined };
-    const prototype = { constructor: class Wrong {} };
-    Reflect.defineMetadata('design:returntype', type, prototype, 'run');
-    const decorate = DistributedLock('a') as MethodDecorator;
-
-    expect(() => decorate(prototype, 'run', descriptor)).toThrow(
-      `it returns ${type.name} at once, and the lock has to be waited for: make it async`,
-    );
-  });
-
-  it('refuses a generator that cannot wait, and to skip one that gives values', () => {
-    expect(() => {
-      class Wrong {
-        // @ts-expect-error it is not async
-        @DistributedLock('a')
-        *run(): Generator<number> {
-          yield 1;
-        }
-      }
-      return Wrong;
-    }).toThrow(/it is a generator that cannot wait: make it async/);
-    expect(() => {
-      class Wrong {
-        // @ts-expect-error it gives values
-        @DistributedLock('a', { onBusy: 'skip' })
-        async *run(): AsyncGenerator<number> {
-          yield 1;
-        }
-      }
-      return Wrong;
-    }).toThrow(/it returns values, which a call that is skipped/);
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../../../../test/support/virtual-clock.js';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import { SessionLease } from '../session/session-lease.js';
@@ -32,7 +33,7 @@ describe('the check of locks that nobody waits for', () => {
       return answer();
     };
     check = new LockCheck(
-      { leaseTimeToLive } as unknown as EtcdClient,
+      { clock: systemClock, leaseTimeToLive } as unknown as EtcdClient,
       session as unknown as EtcdSession,
       () => claims,
       ({ key }) => gone.push(key),

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { IEvent, IKeyValue } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
 import type { RangeWatchHandlers } from '../watch/range-watch.js';
@@ -31,6 +32,7 @@ describe('the view of a queue', () => {
       },
     };
     const client = {
+      clock: systemClock,
       options: { connection: 'test' },
       range: async () => ({
         kvs: listed.kvs,
