@@ -35,7 +35,7 @@ export const LAYERS = {
   context: { folders: ['client'] },
   metrics: { folders: [] },
   terminus: { folders: ['module', ...FEATURES, ...BELOW_FEATURES] },
-  embedded: { folders: [], files: ['client/coordination.error', 'session/clock'] },
+  embedded: { folders: [], files: ['client/coordination.error', 'client/clock'] },
   testing: { folders: ['module', 'embedded', ...FEATURES, ...BELOW_FEATURES] },
 };
 

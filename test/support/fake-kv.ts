@@ -1,4 +1,5 @@
 import type { IEvent, IKeyValue, IRangeRequest, ITxnRequest, ITxnResponse } from 'etcd3';
+import { systemClock } from '../../libs/etcd-coordination/src/client/clock.js';
 import { DEFAULT_TIMEOUTS } from '../../libs/etcd-coordination/src/client/client-options.js';
 import type { EtcdClient } from '../../libs/etcd-coordination/src/client/etcd-client.js';
 import {
@@ -47,6 +48,7 @@ export class FakeKv {
 
   get client(): EtcdClient {
     return {
+      clock: systemClock,
       options: { connection: 'test', timeouts: DEFAULT_TIMEOUTS },
       isClosed: false,
       txn: (request: ITxnRequest) => this.txn(request),

@@ -1,4 +1,4 @@
-import type { MonotonicClock } from '../../libs/etcd-coordination/src/session/clock.js';
+import type { MonotonicClock } from '../../libs/etcd-coordination/src/client/clock.js';
 
 interface Timer {
   readonly at: number;

@@ -54,7 +54,11 @@ export class Member {
     });
     const ground = { client, watch, session, identity, namespace: NAMESPACE };
     const releases = new ConfigReleases({
-      ...{ ...ground, publisher, leadership: new ElectedReleases(instance.elections) },
+      ...{
+        ...ground,
+        publisher,
+        leadership: new ElectedReleases(instance.elections, client.clock),
+      },
       timings: timings ?? { gatherMs: 300, vanishedMs: 1500 },
     });
     const store = new ConfigStore({ ...ground, declarations }, { publisher, releases });

@@ -1,13 +1,22 @@
-import { Metadata, status, type CallOptions, type Client } from '@grpc/grpc-js';
+import {
+  Metadata,
+  status,
+  type CallOptions,
+  type Client,
+  type ClientUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { CallDeadline } from './call-deadline.js';
 import type { UserCredentials } from './client-options.js';
+import type { MonotonicClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 import { grpcFailure } from './grpc-failure.js';
 
 type Authenticate = (
   request: { name: string; password: string },
   options: CallOptions,
-  done: (error: Error | null, response: { token: string }) => void,
-) => void;
+  done: (error: ServiceError | null, response: { token: string }) => void,
+) => ClientUnaryCall;
 
 /**
  * Holds the metadata that calls carry: the token of the user, if there is one.
@@ -17,7 +26,10 @@ export class Authenticator {
   private metadata: Metadata | undefined;
   private pending: Promise<Metadata> | undefined;
 
-  constructor(private readonly user: UserCredentials | undefined) {
+  constructor(
+    private readonly user: UserCredentials | undefined,
+    private readonly clock: MonotonicClock,
+  ) {
     if (!user) this.metadata = new Metadata();
   }
 
@@ -54,14 +66,17 @@ export class Authenticator {
     const { username, password } = this.user ?? {};
     if (username === undefined || password === undefined) return Promise.resolve(null);
     const client = endpoint.service('Auth') as Client & { authenticate: Authenticate };
-    const options = { deadline: Date.now() + timeoutMs };
     return new Promise((resolve, reject) => {
-      client.authenticate({ name: username, password }, options, (error, response) => {
+      const deadline = new CallDeadline(this.clock, timeoutMs);
+      const request = { name: username, password };
+      const call = client.authenticate(request, deadline.options, (failed, response) => {
+        const error = deadline.over(failed);
         if (!error) return resolve(response.token);
         const { code, details } = grpcFailure(error);
         if (code === status.FAILED_PRECONDITION && details.includes('not enabled')) resolve(null);
         else reject(error);
       });
+      deadline.watch(call);
     });
   }
 }

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   Metadata,
   status,
@@ -9,8 +8,10 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { requiringLeader, type Authenticator } from './authenticator.js';
+import { CallDeadline } from './call-deadline.js';
 import { callPolicy } from './call-policy.js';
 import type { ClientOptions } from './client-options.js';
+import { pause, type MonotonicClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 import type { EndpointPool } from './endpoint-pool.js';
 import { ClientClosedError, WriteOutcomeUnknownError } from './etcd.errors.js';
@@ -62,6 +63,7 @@ export class Caller {
 
   constructor(
     private readonly options: ClientOptions,
+    private readonly clock: MonotonicClock,
     private readonly endpoints: EndpointPool,
     private readonly authenticator: Authenticator,
   ) {
@@ -84,7 +86,7 @@ export class Caller {
     const repeatable = settings.repeatable ?? policy.repeatable;
     const timeoutMs = settings.timeoutMs ?? this.options.timeouts[policy.timeout];
     const maxAttempts = settings.endpoint ? 1 : this.options.retry.maxAttempts;
-    const end = performance.now() + timeoutMs;
+    const end = this.clock.now() + timeoutMs;
     const tried = new Set<Endpoint>();
     let maybeApplied = false;
     let renewals = 0;
@@ -94,7 +96,7 @@ export class Caller {
       // A frozen member may take its share of the time, not all of it. A write that must
       // not be repeated has nothing to save its time for.
       const attemptsLeft = repeatable ? maxAttempts - attempt + 1 : 1;
-      const since = performance.now();
+      const since = this.clock.now();
       let metadata: Metadata | undefined;
       let failure: GrpcFailure;
       try {
@@ -105,7 +107,7 @@ export class Caller {
           method,
           request,
           settings.requireLeader ? requiringLeader(metadata) : metadata,
-          (end - performance.now()) / attemptsLeft,
+          (end - this.clock.now()) / attemptsLeft,
         );
       } catch (error) {
         if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
@@ -125,7 +127,7 @@ export class Caller {
       const notApplied = metadata === undefined || isNotApplied(failure);
       maybeApplied ||= !notApplied && isTransient(failure);
       tried.add(endpoint);
-      const left = end - performance.now();
+      const left = end - this.clock.now();
       const again =
         attempt < maxAttempts &&
         left > SHORTEST_ATTEMPT_MS &&
@@ -165,12 +167,13 @@ export class Caller {
   ): Promise<T> {
     if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
     const client = endpoint.service(service) as Client & Record<string, UnaryMethod>;
-    const since = performance.now();
-    const options = { deadline: Date.now() + timeoutMs };
+    const since = this.clock.now();
     this.sent += 1;
     return new Promise<T>((resolve, reject) => {
-      const call = client[method]!(request, metadata, options, (error, response) => {
+      const deadline = new CallDeadline(this.clock, timeoutMs);
+      const call = client[method]!(request, metadata, deadline.options, (failed, response) => {
         this.underway.delete(call);
+        const error = deadline.over(failed);
         if (!error) {
           endpoint.heard();
           identify(endpoint, response);
@@ -182,12 +185,13 @@ export class Caller {
         reject(error);
       });
       this.underway.add(call);
+      deadline.watch(call);
     });
   }
 
   private async pause(ms: number): Promise<void> {
     try {
-      await pause(ms, undefined, { signal: this.closing.signal });
+      await pause(this.clock, ms, this.closing.signal);
     } catch {
       throw new ClientClosedError(this.options.connection);
     }

@@ -1,4 +1,5 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { MonotonicClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 import { blamesEndpoint, grpcFailure, type GrpcFailure } from './grpc-failure.js';
 
@@ -12,15 +13,17 @@ export interface StreamHandlers<Response> {
 /** A standing stream to one endpoint. */
 export class DuplexStream<Request, Response> {
   private over = false;
-  private readonly openedAt = performance.now();
+  private readonly openedAt: number;
   private readonly generation: number;
 
   constructor(
     private readonly raw: ClientDuplexStream<Request, Response>,
     readonly endpoint: Endpoint,
+    clock: MonotonicClock,
     private readonly handlers: StreamHandlers<Response>,
     private readonly released: (stream: DuplexStream<Request, Response>) => void,
   ) {
+    this.openedAt = clock.now();
     this.generation = endpoint.generation;
     raw.on('data', (response: Response) => {
       if (this.over) return;

@@ -1,3 +1,4 @@
+import type { MonotonicClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 
 /** Ranks beside the milliseconds of a cool-down, which they outweigh. */
@@ -9,7 +10,10 @@ export class EndpointPool {
   private endpoints: readonly Endpoint[];
   private turn: number;
 
-  constructor(endpoints: readonly Endpoint[]) {
+  constructor(
+    endpoints: readonly Endpoint[],
+    private readonly clock: MonotonicClock,
+  ) {
     this.endpoints = endpoints;
     // Replicas that start together begin at different members.
     this.turn = Math.floor(Math.random() * endpoints.length);
@@ -24,7 +28,7 @@ export class EndpointPool {
    * the one whose cool-down ends first. Those in `avoid` are taken only if there is no other.
    */
   pick(avoid?: ReadonlySet<Endpoint>): Endpoint {
-    const now = performance.now();
+    const now = this.clock.now();
     let best: Endpoint | undefined;
     let bestRank = Infinity;
     for (let i = 0; i < this.endpoints.length; i++) {
@@ -42,7 +46,7 @@ export class EndpointPool {
 
   /** Whether an endpoint outside `tried` is ready for a call. */
   hasHealthyBeside(tried: ReadonlySet<Endpoint>): boolean {
-    const now = performance.now();
+    const now = this.clock.now();
     return this.endpoints.some((e) => !tried.has(e) && e.suspectFor(now) === 0 && e.isConnected());
   }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { IMemberListResponse } from 'etcd3';
 import type { Caller } from './caller.js';
 import type { ClientOptions } from './client-options.js';
+import type { MonotonicClock } from './clock.js';
 import { Endpoint } from './endpoint.js';
 import { parseEndpoint, type EndpointAddress } from './endpoint-address.js';
 import type { EndpointPool } from './endpoint-pool.js';
@@ -20,13 +21,14 @@ const PROBE_TIMEOUT_MS = 1000;
  */
 export class EndpointSync {
   private readonly logger = new Logger(EndpointSync.name);
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private stopped = false;
   /** The addresses that were configured, in use or not. */
   seeds: readonly EndpointAddress[] = [];
 
   constructor(
     private readonly options: ClientOptions,
+    private readonly clock: MonotonicClock,
     private readonly pool: EndpointPool,
     private readonly caller: Caller,
     /** Ends what still runs over an endpoint that is no longer in use. */
@@ -40,7 +42,7 @@ export class EndpointSync {
 
   stop(): void {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
   }
 
   private async run(): Promise<void> {
@@ -53,7 +55,8 @@ export class EndpointSync {
     }
     if (this.stopped) return;
     const jitter = 0.9 + Math.random() * 0.2;
-    this.timer = setTimeout(() => void this.run(), this.options.endpointSyncInterval * jitter);
+    const delay = this.options.endpointSyncInterval * jitter;
+    this.cancelTimer = this.clock.setTimer(() => void this.run(), delay);
   }
 
   private async synchronize(): Promise<void> {
@@ -102,7 +105,7 @@ export class EndpointSync {
   }
 
   private open(address: EndpointAddress): Endpoint {
-    return new Endpoint(address, this.options.credentials);
+    return new Endpoint(address, this.clock, this.options.credentials);
   }
 
   private async probe(endpoint: Endpoint): Promise<void> {

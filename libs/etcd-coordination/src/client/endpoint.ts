@@ -7,6 +7,7 @@ import {
   type Client,
 } from '@grpc/grpc-js';
 import type { TlsCredentials } from './client-options.js';
+import type { MonotonicClock } from './clock.js';
 import type { EndpointAddress } from './endpoint-address.js';
 import { TrackedSockets } from './tracked-sockets.js';
 import { serviceClient, type ServiceName } from './grpc-services.js';
@@ -50,6 +51,7 @@ export class Endpoint {
 
   constructor(
     readonly address: EndpointAddress,
+    private readonly clock: MonotonicClock,
     tls?: TlsCredentials,
   ) {
     this.channelCredentials = address.secure
@@ -75,13 +77,13 @@ export class Endpoint {
   }
 
   /** Milliseconds for which other endpoints are to be preferred; 0 for a healthy one. */
-  suspectFor(now = performance.now()): number {
+  suspectFor(now = this.clock.now()): number {
     return Math.max(0, this.suspectUntil - now);
   }
 
   /** Something came back from this endpoint. */
   heard(): void {
-    this.lastHeard = performance.now();
+    this.lastHeard = this.clock.now();
     this.failures = 0;
     this.suspectUntil = 0;
   }
@@ -92,7 +94,7 @@ export class Endpoint {
    * gets a new connection.
    */
   failed(since: number): void {
-    const now = performance.now();
+    const now = this.clock.now();
     this.failures += 1;
     const coolDown = Math.min(LONGEST_COOL_DOWN_MS, FIRST_COOL_DOWN_MS * 2 ** (this.failures - 1));
     this.suspectUntil = now + coolDown * (0.5 + Math.random() / 2);

@@ -13,6 +13,7 @@ import {
 import { Authenticator, requiringLeader } from './authenticator.js';
 import { Caller, type CallSettings } from './caller.js';
 import type { ClientOptions } from './client-options.js';
+import { systemClock, type MonotonicClock } from './clock.js';
 import { DuplexStream, type StreamHandlers } from './duplex-stream.js';
 import { Endpoint } from './endpoint.js';
 import { InvalidEndpointError, parseEndpoint } from './endpoint-address.js';
@@ -32,6 +33,8 @@ export interface ConnectSettings {
    * the start would fail with; or another error, thrown in its place. Left out, it fails.
    */
   readonly startWithout?: (error: EtcdConnectError) => boolean | Promise<boolean>;
+  /** By which everything on the connection tells the time. Default the machine's monotonic clock. */
+  readonly clock?: MonotonicClock;
 }
 
 /** The standing streams of etcd. */
@@ -56,14 +59,21 @@ export class EtcdClient {
   private connected: Promise<void> = Promise.resolve();
   private closed = false;
 
-  private constructor(readonly options: ClientOptions) {
-    this.authenticator = new Authenticator(options.auth);
+  private constructor(
+    readonly options: ClientOptions,
+    /** By which everything on this connection tells the time. */
+    readonly clock: MonotonicClock,
+  ) {
+    this.authenticator = new Authenticator(options.auth, clock);
     this.pool = new EndpointPool(
-      options.endpoints.map((e) => new Endpoint(parseEndpoint(e), options.credentials)),
+      options.endpoints.map((e) => new Endpoint(parseEndpoint(e), clock, options.credentials)),
+      clock,
     );
-    this.caller = new Caller(options, this.pool, this.authenticator);
-    this.contact = new FirstContact(options, this.pool, this.caller, this.authenticator);
-    this.sync = new EndpointSync(options, this.pool, this.caller, (left) => this.leave(left));
+    this.caller = new Caller(options, clock, this.pool, this.authenticator);
+    this.contact = new FirstContact(options, clock, this.pool, this.caller, this.authenticator);
+    this.sync = new EndpointSync(options, clock, this.pool, this.caller, (left) =>
+      this.leave(left),
+    );
     this.sync.seeds = this.pool.all.map(({ address }) => address);
     this.etcd = new SharedEtcd3(
       {
@@ -91,9 +101,9 @@ export class EtcdClient {
    */
   static async connect(
     options: ClientOptions,
-    { startWithout }: ConnectSettings = {},
+    { startWithout, clock = systemClock }: ConnectSettings = {},
   ): Promise<EtcdClient> {
-    const client = new EtcdClient(options);
+    const client = new EtcdClient(options, clock);
     try {
       await client.contact.make();
       client.sync.start();
@@ -195,7 +205,7 @@ export class EtcdClient {
   ): Promise<DuplexStream<Request, Response>> {
     this.assertConnected(`${service}.${method}`);
     const endpoint = this.pool.pick(avoid);
-    const since = performance.now();
+    const since = this.clock.now();
     let metadata: Metadata;
     try {
       metadata = await this.authenticator.authorize(endpoint, this.options.timeouts.heartbeat);
@@ -209,7 +219,7 @@ export class EtcdClient {
       endpoint.service(service),
       requiringLeader(metadata),
     ) as ClientDuplexStream<Request, Response>;
-    const stream = new DuplexStream<Request, Response>(raw, endpoint, handlers, () =>
+    const stream = new DuplexStream<Request, Response>(raw, endpoint, this.clock, handlers, () =>
       this.streams.delete(tracked),
     );
     const tracked = stream as unknown as DuplexStream<never, never>;
@@ -232,7 +242,7 @@ export class EtcdClient {
     const next = addresses.map(
       (address) =>
         this.pool.all.find((e) => e.address.url === address.url) ??
-        new Endpoint(address, this.options.credentials),
+        new Endpoint(address, this.clock, this.options.credentials),
     );
     this.sync.seeds = addresses;
     for (const dropped of this.pool.replace(next)) this.leave(dropped);

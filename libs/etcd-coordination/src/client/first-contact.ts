@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Authenticator } from './authenticator.js';
 import type { Caller } from './caller.js';
 import type { ClientOptions } from './client-options.js';
+import { pause, type MonotonicClock } from './clock.js';
 import type { EtcdCoordinationError } from './coordination.error.js';
 import type { Endpoint } from './endpoint.js';
 import type { EndpointPool } from './endpoint-pool.js';
@@ -15,6 +15,7 @@ import {
 import { ClientClosedError } from './etcd.errors.js';
 import { grpcFailure } from './grpc-failure.js';
 import { retryDelay } from './retry-delay.js';
+import { settledWithin } from './settled-within.js';
 
 /** How long a start waits for the other endpoints once one has answered. */
 const OTHERS_MS = 250;
@@ -31,6 +32,7 @@ export class FirstContact {
 
   constructor(
     private readonly options: ClientOptions,
+    private readonly clock: MonotonicClock,
     private readonly pool: EndpointPool,
     private readonly caller: Caller,
     private readonly authenticator: Authenticator,
@@ -54,7 +56,7 @@ export class FirstContact {
       throw new EtcdConnectError(this.options.connection, failures);
     }
     // Those that answer at all do so within moments of the first.
-    await Promise.race([Promise.allSettled(reached), pause(OTHERS_MS, undefined, { ref: false })]);
+    await settledWithin(this.clock, Promise.allSettled(reached), OTHERS_MS);
     assertOneCluster(this.options.connection, this.pool.all);
     void Promise.allSettled(reached).then(() => {
       if (this.closing.signal.aborted) return;
@@ -69,10 +71,10 @@ export class FirstContact {
   /** Tries again until there is contact, after a first attempt failed with `error`. Rejects only when closed. */
   async makeEventually(error: EtcdCoordinationError): Promise<void> {
     const { signal } = this.closing;
-    const since = performance.now();
+    const since = this.clock.now();
     this.awaited = error;
     for (let attempt = 1; this.awaited; attempt++) {
-      await pause(retryDelay(attempt, AGAIN), undefined, { signal }).catch(() => undefined);
+      await pause(this.clock, retryDelay(attempt, AGAIN), signal).catch(() => undefined);
       this.assertOpen();
       try {
         await this.make();
@@ -83,7 +85,7 @@ export class FirstContact {
         this.stillAwaited(failure as EtcdCoordinationError);
       }
     }
-    const seconds = Math.round((performance.now() - since) / 1000);
+    const seconds = Math.round((this.clock.now() - since) / 1000);
     this.logger.log(
       `The etcd connection "${this.options.connection}" is made, ${seconds} s after the start.`,
     );

@@ -1,10 +1,11 @@
+import { systemClock, type MonotonicClock } from '../client/clock.js';
 import type { ConfigLayer } from './config-layer.js';
 import type { ConfigDeclaration } from './config-options.js';
 import type { ConfigPlace } from './config.errors.js';
 import { differences } from './config-diff.js';
 import { formatReady, parseDocument } from './config-document.js';
 import { mergeDocuments } from './config-merge.js';
-import { validateConfig } from './config-schema.js';
+import { SCHEMA_TIMEOUT_MS, validateConfig } from './config-schema.js';
 import { isPlainObject } from './plain-object.js';
 
 /** A layer's document as etcd holds it. */
@@ -32,7 +33,10 @@ export class ConfigEvaluator<T> {
     value: T;
   } | null = null;
 
-  constructor(private readonly declaration: ConfigDeclaration<T>) {}
+  constructor(
+    private readonly declaration: ConfigDeclaration<T>,
+    private readonly clock: MonotonicClock = systemClock,
+  ) {}
 
   /**
    * The value of one or more documents, given in merging order: at once if format and schema
@@ -57,6 +61,8 @@ export class ConfigEvaluator<T> {
       this.declaration.schema,
       mergeDocuments(parsed.map((document) => document.value)),
       (path) => placeAtFault(this.declaration.key, parsed, path),
+      SCHEMA_TIMEOUT_MS,
+      this.clock,
     );
     const keep = (made: T): T => {
       this.last = { documents, parsed, value: made };

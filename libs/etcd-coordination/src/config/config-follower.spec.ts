@@ -3,6 +3,7 @@ import type { IEvent } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { settle } from '../../../../test/support/virtual-clock.js';
+import { systemClock } from '../client/clock.js';
 import { configLayerKey } from '../client/keys.js';
 import type { RangeWatchHandlers } from '../watch/range-watch.js';
 import type { ConfigRejection } from './config-change.js';
@@ -43,6 +44,7 @@ describe('a configuration whose value cannot be compared with the one before', (
     const header = { revision: `${revision}`, cluster_id: '1' };
     const ground = {
       client: {
+        clock: systemClock,
         isAwaited: false,
         options: { connection: 'test', timeouts: { connect: 1000, read: 1000 } },
         range: async () => ({ kvs: [put({ depth: TOO_DEEP, leaf: 'first' }).kv], header }),

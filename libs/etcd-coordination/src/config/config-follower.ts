@@ -50,7 +50,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
   private readonly outcomeListeners = new Set<() => void>();
   private view!: PrefixView;
   private unfollow: () => void = () => undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private over = false;
   /** How often in a row etcd has refused to show it. */
   private refusals = 0;
@@ -76,7 +76,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     this.good = new LastGoodValue(this.key);
     this.value$ = this.good.value$;
     this.changes$ = this.good.changes$;
-    this.evaluator = new ConfigEvaluator(declaration);
+    this.evaluator = new ConfigEvaluator(declaration, ground.client.clock);
     this.keys = new LiveKeys(ground.namespace, this.key, ground.identity);
   }
 
@@ -94,7 +94,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     const { client } = this.ground;
     if (client.isAwaited) return this.standIn('has not been reached since the start');
     const { connect, read } = client.options.timeouts;
-    this.timer = setTimeout(() => {
+    this.cancelTimer = client.clock.setTimer(() => {
       if (!this.view.synced) this.standIn(`has not answered within ${connect + read} ms`);
     }, connect + read);
   }
@@ -137,7 +137,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     if (this.over) return;
     this.confirmSnapshot();
     this.over = true;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     this.closeView();
     this.failWaiters(this.closedError());
     this.good.complete();
@@ -265,7 +265,7 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     const change = this.good.take(value, revision, source);
     if (source !== 'snapshot') this.savedAt = null;
     this.unready = null;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     if (change) this.good.tell(change);
     for (const { resolve } of this.waiters) resolve();
     this.waiters.clear();
@@ -295,8 +295,8 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     if (this.refusals === 0) this.logger.error(`${said} It is tried again.`);
     this.refusals += 1;
     if (!this.good.loaded) this.standInFor(error);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.openView(), REFUSED_RETRY_MS);
+    this.cancelTimer?.();
+    this.cancelTimer = this.ground.client.clock.setTimer(() => this.openView(), REFUSED_RETRY_MS);
   }
 
   /** etcd is away: what the snapshot holds is the value, or the default. */

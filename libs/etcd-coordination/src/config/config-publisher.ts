@@ -8,7 +8,7 @@ import type { ConfigLayer } from './config-layer.js';
 import { mergeDocuments } from './config-merge.js';
 import { assertConfigName } from './config-name.js';
 import type { ConfigDeclaration, ConfigFormat } from './config-options.js';
-import { validateConfig } from './config-schema.js';
+import { SCHEMA_TIMEOUT_MS, validateConfig } from './config-schema.js';
 import { assertCount, assertWrite } from './config-write-checks.js';
 import { ConfigLayerMissingError, ConfigTooLargeError, type ConfigPlace } from './config.errors.js';
 import { guardedWrite } from './guarded-write.js';
@@ -297,7 +297,8 @@ export class ConfigPublisher {
     if (values.size === 0) return;
     const inOrder = layers.filter((other) => values.has(other)).map((other) => values.get(other));
     const place = { key, layer, revision: null };
-    await validateConfig(schema, mergeDocuments(inOrder), () => place);
+    const merged = mergeDocuments(inOrder);
+    await validateConfig(schema, merged, () => place, SCHEMA_TIMEOUT_MS, client.clock);
   }
 
   private knownFormat(key: string, { format }: SetConfigOptions): ConfigFormat | undefined {

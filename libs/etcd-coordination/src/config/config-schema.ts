@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { systemClock, type MonotonicClock } from '../client/clock.js';
 import { ConfigInvalidError, type ConfigIssue, type ConfigPlace } from './config.errors.js';
 import { MAX_VALUE_DEPTH, deepFreeze, frozenCopy } from './deep-freeze.js';
 
@@ -21,6 +22,7 @@ export function validateConfig<T>(
   value: unknown,
   placeOf: PlaceOf,
   timeoutMs = SCHEMA_TIMEOUT_MS,
+  clock: MonotonicClock = systemClock,
 ): T | Promise<T> {
   if (!schema) return deepFreeze(value as T);
   let result: StandardSchemaV1.Result<T> | PromiseLike<StandardSchemaV1.Result<T>>;
@@ -30,7 +32,7 @@ export function validateConfig<T>(
     throw threw(error, placeOf);
   }
   if (!isThenable(result)) return accept(result, placeOf);
-  return inTime(result, placeOf, timeoutMs).then((late) => accept(late, placeOf));
+  return inTime(clock, result, placeOf, timeoutMs).then((late) => accept(late, placeOf));
 }
 
 function accept<T>(result: StandardSchemaV1.Result<T>, placeOf: PlaceOf): T {
@@ -65,10 +67,15 @@ function readIssue({ message, path }: StandardSchemaV1.Issue): ConfigIssue {
   };
 }
 
-async function inTime<T>(result: PromiseLike<T>, placeOf: PlaceOf, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+async function inTime<T>(
+  clock: MonotonicClock,
+  result: PromiseLike<T>,
+  placeOf: PlaceOf,
+  timeoutMs: number,
+): Promise<T> {
+  let cancelTimer: () => void = () => undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    cancelTimer = clock.setTimer(() => {
       const fault = `its schema has not answered within ${timeoutMs} ms`;
       reject(new ConfigInvalidError(placeOf([]), fault));
     }, timeoutMs);
@@ -78,7 +85,7 @@ async function inTime<T>(result: PromiseLike<T>, placeOf: PlaceOf, timeoutMs: nu
   } catch (error) {
     throw error instanceof ConfigInvalidError ? error : threw(error, placeOf);
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
   }
 }
 

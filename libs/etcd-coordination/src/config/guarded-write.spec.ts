@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_RETRY, DEFAULT_TIMEOUTS } from '../client/client-options.js';
+import { systemClock } from '../client/clock.js';
 import { EtcdNoSpaceError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { guardedWrite } from './guarded-write.js';
@@ -18,7 +19,7 @@ function clientOf(...answers: (object | Error)[]) {
     timeouts: DEFAULT_TIMEOUTS,
     retry: { ...DEFAULT_RETRY, initialDelayMs: 1 },
   };
-  return { asked, client: { txn, options } as unknown as EtcdClient };
+  return { asked, client: { clock: systemClock, txn, options } as unknown as EtcdClient };
 }
 
 describe('a guarded write', () => {

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ITxnRequest, ITxnResponse } from 'etcd3';
+import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import { grpcFailure } from '../client/grpc-failure.js';
@@ -24,11 +24,12 @@ export async function guardedWrite(
   what: string,
   request: ITxnRequest,
 ): Promise<GuardedAnswer> {
+  const { clock } = client;
   const { retry, timeouts } = client.options;
-  const end = performance.now() + timeouts.write;
+  const end = clock.now() + timeouts.write;
   let lost: WriteOutcomeUnknownError | null = null;
   for (let attempt = 1; ; attempt++) {
-    const left = end - performance.now();
+    const left = end - clock.now();
     const timeoutMs = left / (retry.maxAttempts - attempt + 1);
     try {
       const response = await client.txn(request, { repeatable: false, timeoutMs });
@@ -38,7 +39,7 @@ export async function guardedWrite(
       else if (lost === null) throw error;
     }
     if (attempt >= retry.maxAttempts) throw outcomeUnknown(what, lost);
-    await pause(Math.min(retryDelay(attempt, retry), Math.max(0, end - performance.now()) / 2));
+    await pause(clock, Math.min(retryDelay(attempt, retry), Math.max(0, end - clock.now()) / 2));
   }
 }
 

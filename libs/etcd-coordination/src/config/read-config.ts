@@ -9,7 +9,7 @@ import type { ConfigGround } from './config-ground.js';
 import { layerAt, layersFor, type ConfigLayer } from './config-layer.js';
 import { mergeDocuments } from './config-merge.js';
 import type { ConfigDeclaration, ConfigFormat, ConfigOptions } from './config-options.js';
-import { validateConfig } from './config-schema.js';
+import { SCHEMA_TIMEOUT_MS, validateConfig } from './config-schema.js';
 
 type ReadGround = Pick<ConfigGround, 'client' | 'namespace' | 'identity' | 'declarations'>;
 
@@ -46,8 +46,12 @@ export async function readConfig<T>(
   const value =
     mine.length === 0
       ? given.default
-      : await validateConfig(schema, mergeDocuments(mine.map((entry) => entry.value)), (path) =>
-          placeAtFault(key, mine, path),
+      : await validateConfig(
+          schema,
+          mergeDocuments(mine.map((entry) => entry.value)),
+          (path) => placeAtFault(key, mine, path),
+          SCHEMA_TIMEOUT_MS,
+          client.clock,
         );
   return { key, value, revision: BigInt(header.revision), layers: found };
 }

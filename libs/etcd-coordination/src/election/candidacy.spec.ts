@@ -7,7 +7,7 @@ import {
   EtcdTimeoutError,
   WriteOutcomeUnknownError,
 } from '../client/etcd.errors.js';
-import { systemClock } from '../session/clock.js';
+import { systemClock } from '../client/clock.js';
 import { SessionLease } from '../session/session-lease.js';
 import { Candidacy, type CandidacyGround } from './candidacy.js';
 import { decodeRecord } from './candidate-record.js';
@@ -102,7 +102,10 @@ describe('a candidacy', () => {
     [elected, ended] = [[], []];
     onElected = () => undefined;
     let sequence = 0;
-    const client = Object.assign(etcd, { options: { timeouts: DEFAULT_TIMEOUTS } });
+    const client = Object.assign(etcd, {
+      clock: systemClock,
+      options: { timeouts: DEFAULT_TIMEOUTS },
+    });
     ground = {
       client: client as unknown as CandidacyGround['client'],
       namespace: 'ns',

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { pause, type MonotonicClock } from '../client/clock.js';
 import { ClientClosedError, LeaseNotFoundError } from '../client/etcd.errors.js';
 import { isFinalFailure } from '../client/final-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
@@ -184,7 +184,7 @@ export class Candidacy {
   private async stand(lease: SessionLease, entry: CandidateEntry, era: number): Promise<boolean> {
     this.phase = 'waiting';
     const { view } = this.ground;
-    const since = performance.now();
+    const since = this.clock.now();
     let term: OwnTerm | undefined;
     let endedBy: TermEndReason | undefined;
     let handedOver: () => void = () => undefined;
@@ -224,7 +224,7 @@ export class Candidacy {
       this.leaving.signal.addEventListener('abort', look);
       look();
     });
-    const shortLived = reason === 'key-deleted' && performance.now() - since < SHORT_LIVED_MS;
+    const shortLived = reason === 'key-deleted' && this.clock.now() - since < SHORT_LIVED_MS;
     this.deletions = shortLived ? this.deletions + 1 : 0;
     if (term && reason === this.leaveReason) await this.beforeHandOver?.(term);
     // A deleted key is asked to be deleted all the same: the view may have lost sight of it
@@ -290,7 +290,7 @@ export class Candidacy {
         }
         // A shutdown does not wait for an absent etcd; its last step revokes the lease.
         if (this.shuttingDown) done();
-        await pause(retryDelay(attempt, RETRY), undefined, { signal }).catch(() => undefined);
+        await pause(this.clock, retryDelay(attempt, RETRY), signal).catch(() => undefined);
       }
     }
     done();
@@ -320,12 +320,16 @@ export class Candidacy {
 
   /** A request to put the key whose answer was lost may yet be applied, and nobody would know the key. */
   private deleteLateKey(entry: CandidateEntry): void {
-    const timer = setTimeout(() => void this.deleteKey(entry), LATE_ENTRY_MS);
-    entry.lease.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    const cancel = this.clock.setTimer(() => void this.deleteKey(entry), LATE_ENTRY_MS);
+    entry.lease.signal.addEventListener('abort', cancel, { once: true });
   }
 
   private async pauseUnlessLeaving(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.leaving.signal }).catch(() => undefined);
+    await pause(this.clock, ms, this.leaving.signal).catch(() => undefined);
+  }
+
+  private get clock(): MonotonicClock {
+    return this.ground.client.clock;
   }
 
   private get name(): string {

@@ -1,5 +1,6 @@
 import type { IEvent, IKeyValue } from 'etcd3';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { RangeWatchHandlers } from '../watch/range-watch.js';
 import type { WatchHub } from '../watch/watch-hub.js';
@@ -21,6 +22,7 @@ describe('the view of an election', () => {
       },
     };
     const client = {
+      clock: systemClock,
       options: { connection: 'test' },
       range: async () => ({
         kvs: listed.kvs,

@@ -27,7 +27,7 @@ interface OwnElection {
   joined: Candidacy | null;
   view: ElectionView | null;
   uses: number;
-  linger: NodeJS.Timeout | undefined;
+  cancelLinger: (() => void) | undefined;
 }
 
 /**
@@ -207,7 +207,7 @@ export class ElectionService {
     this.isOver = true;
     this.over.next();
     for (const own of this.elections.values()) {
-      clearTimeout(own.linger);
+      own.cancelLinger?.();
       this.closeView(own);
       own.term$.complete();
     }
@@ -268,7 +268,7 @@ export class ElectionService {
         joined: null,
         view: null,
         uses: 0,
-        linger: undefined,
+        cancelLinger: undefined,
       };
       if (this.isOver) own.term$.complete();
       this.elections.set(election, own);
@@ -278,7 +278,7 @@ export class ElectionService {
 
   private use(election: string): ElectionView {
     const own = this.own(election);
-    clearTimeout(own.linger);
+    own.cancelLinger?.();
     own.uses += 1;
     const { client, watch, namespace } = this.deps;
     // A refusal is final for its view, and not for those who ask later.
@@ -292,7 +292,7 @@ export class ElectionService {
     if (own.uses > 0) return;
     if (this.shuttingDown) return this.closeView(own);
     // Whoever comes back soon finds the watch standing, and need not wait for a new one.
-    own.linger = setTimeout(() => {
+    own.cancelLinger = this.deps.client.clock.setTimer(() => {
       this.closeView(own);
       if (!own.term$.observed) this.elections.delete(election);
     }, LINGER_MS);

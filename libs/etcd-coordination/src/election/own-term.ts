@@ -1,5 +1,5 @@
 import type { Fence } from '../context/fence.js';
-import { settledWithin } from '../nest/settled-within.js';
+import { settledWithin } from '../client/settled-within.js';
 import { checkedSignal } from '../session/checked-signal.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { LeaderTerm, TermEndReason } from './leader-term.js';
@@ -63,12 +63,13 @@ export class OwnTerm implements LeaderTerm {
 
   /** Resolves when nothing runs under this term any more, with true, or after `budgetMs`, with false. */
   async drained(budgetMs: number): Promise<boolean> {
-    const end = performance.now() + budgetMs;
+    const { clock } = this.lease;
+    const end = clock.now() + budgetMs;
     // What runs may start more before it ends.
     while (this.running.size > 0) {
-      const left = end - performance.now();
+      const left = end - clock.now();
       if (left <= 0) return false;
-      await settledWithin(Promise.all(this.running), left);
+      await settledWithin(clock, Promise.all(this.running), left);
     }
     return true;
   }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Observable, Subscription } from 'rxjs';
-import { settledWithin } from '../nest/settled-within.js';
+import type { MonotonicClock } from '../client/clock.js';
+import { settledWithin } from '../client/settled-within.js';
 import type { LeaderTerm } from './leader-term.js';
 import { runInTerm } from './run-in-term.js';
 import type { MarkedMethod, TermHookTarget } from './term-hook-target.js';
@@ -18,7 +19,10 @@ export class TermHookRunner {
   private told: { readonly term: LeaderTerm; readonly instances: Instances } | null = null;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly target: TermHookTarget) {}
+  constructor(
+    private readonly target: TermHookTarget,
+    private readonly clock: MonotonicClock,
+  ) {}
 
   /** Follows this process's terms until unsubscribed; the end of the stream ends the term that stands. */
   follow(terms: Observable<LeaderTerm | null>): Subscription {
@@ -67,7 +71,7 @@ export class TermHookRunner {
       methods.map((method) => this.call(term, method, () => instance[method.name]?.(term))),
     );
     if (calls.length === 0) return;
-    if (await settledWithin(Promise.all(calls), REVOKED_BUDGET_MS)) return;
+    if (await settledWithin(this.clock, Promise.all(calls), REVOKED_BUDGET_MS)) return;
     this.logger.error(
       `@OnRevoked of ${this.target.className} has not settled ${REVOKED_BUDGET_MS} ms after the term of ${describe(term)}; it is no longer waited for.`,
     );

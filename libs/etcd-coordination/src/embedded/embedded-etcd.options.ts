@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import type { MonotonicClock } from '../session/clock.js';
+import type { MonotonicClock } from '../client/clock.js';
 import { EmbeddedEtcdOptionError } from './embedded-etcd.error.js';
 
 /** How an embedded etcd is started. */

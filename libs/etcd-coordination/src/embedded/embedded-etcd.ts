@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { systemClock } from '../session/clock.js';
+import { systemClock } from '../client/clock.js';
 import { EmbeddedEtcdListenError } from './embedded-etcd.error.js';
 import {
   type EmbeddedEtcdOptions,

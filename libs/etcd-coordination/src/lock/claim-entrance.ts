@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { IKeyValue } from 'etcd3';
+import { pause } from '../client/clock.js';
 import { LeaseNotFoundError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import { isFinalFailure } from '../client/final-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
@@ -83,7 +83,7 @@ export class ClaimEntrance {
         // With this one standing or not, that one is left by itself.
         if (leaving) void this.queue.cleanUp(leaving);
         leaving = undefined;
-        if (++refusals > 2) await pause(retryDelay(refusals - 2, CLAIM_RETRY));
+        if (++refusals > 2) await this.pause(refusals - 2);
       } catch (error) {
         if (error instanceof LeaseNotFoundError) this.ground.session.reportGone(claim.lease);
         else if (isFinalForClaim(error)) {
@@ -99,7 +99,7 @@ export class ClaimEntrance {
             void this.queue.cleanUp(leaving);
             leaving = undefined;
           }
-          await pause(retryDelay(failures, CLAIM_RETRY));
+          await this.pause(failures);
         }
       }
     }
@@ -147,7 +147,7 @@ export class ClaimEntrance {
         else if (isFinalForClaim(error) || ++failures === ATTEMPTS_IF_FREE) {
           void this.queue.withdraw(claim);
           throw error;
-        } else await pause(retryDelay(failures, CLAIM_RETRY));
+        } else await this.pause(failures);
       }
     }
     return null;
@@ -189,6 +189,10 @@ export class ClaimEntrance {
     const { own, kvs } = await this.requests.settle(claim);
     if (own) this.queue.stood(claim, own.create_revision, kvs);
     else claim.mayStand = false;
+  }
+
+  private pause(attempt: number): Promise<void> {
+    return pause(this.ground.client.clock, retryDelay(attempt, CLAIM_RETRY));
   }
 
   /** Whether it is still to enter. It ends here if its lease has: the clock knows before anybody is told. */

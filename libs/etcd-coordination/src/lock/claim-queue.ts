@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { IKeyValue } from 'etcd3';
+import { pause } from '../client/clock.js';
 import { LeaseNotFoundError } from '../client/etcd.errors.js';
 import { lockEntrySegment } from '../client/keys.js';
 import { retryDelay } from '../client/retry-delay.js';
@@ -39,7 +39,7 @@ export class ClaimQueue implements EnteredQueue {
   private readonly slots = new Map<number, Claim>();
   private view: QueueView | null = null;
   private uses = 0;
-  private linger: NodeJS.Timeout | undefined;
+  private cancelLinger: (() => void) | undefined;
   /** Given back, with the deletion under way: what stands behind them is next, whoever tells so. */
   private readonly departing = new Set<Claim>();
   private readonly orphans: OrphanRemoval;
@@ -157,7 +157,7 @@ export class ClaimQueue implements EnteredQueue {
 
   /** Begins to follow the queue, if it is not followed. Each call has its {@link unobserve}. */
   observe(): void {
-    clearTimeout(this.linger);
+    this.cancelLinger?.();
     this.uses += 1;
     // A refusal is final for its view, and not for those who ask later.
     if (this.view?.error) this.closeView();
@@ -169,16 +169,19 @@ export class ClaimQueue implements EnteredQueue {
     this.uses -= 1;
     if (this.uses > 0) return;
     // Whoever comes back soon finds the watch standing, and need not wait for a new one.
-    this.linger = setTimeout(() => {
-      this.closeView();
-      this.changed();
-    }, LINGER_MS);
-    this.linger.unref();
+    this.cancelLinger = this.ground.client.clock.setTimer(
+      () => {
+        this.closeView();
+        this.changed();
+      },
+      LINGER_MS,
+      { unref: true },
+    );
   }
 
   /** Ends the claims here; their keys go with the lease. */
   close(): void {
-    clearTimeout(this.linger);
+    this.cancelLinger?.();
     for (const claim of this.claims.values()) claim.end('shutdown');
     this.closeView();
   }
@@ -273,7 +276,7 @@ export class ClaimQueue implements EnteredQueue {
         if (failures === 2)
           this.warn(`has a key that cannot be deleted yet, it is tried again: ${String(error)}`);
         const { signal } = claim.lease;
-        await pause(retryDelay(failures, CLAIM_RETRY), undefined, { signal }).catch(
+        await pause(this.ground.client.clock, retryDelay(failures, CLAIM_RETRY), signal).catch(
           () => undefined,
         );
       }

@@ -55,7 +55,7 @@ export class Claim {
   /** Its key came to stand. */
   stand(revision: string): void {
     this.revision = BigInt(revision);
-    this.since = performance.now();
+    this.since = this.lease.clock.now();
     this.mayStand = false;
   }
 

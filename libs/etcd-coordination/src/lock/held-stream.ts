@@ -19,13 +19,16 @@ export function heldStream<T extends Readable>(stream: T, hold: LockHold): T {
     return stream;
   }
   const lose = () => stream.destroy(hold.lost() ?? undefined);
-  const unused = setTimeout(() => {
-    if (!isRead(stream)) stream.destroy(hold.released(hold.unusedMs));
-  }, hold.unusedMs);
-  unused.unref();
+  const cancelUnused = hold.clock.setTimer(
+    () => {
+      if (!isRead(stream)) stream.destroy(hold.released(hold.unusedMs));
+    },
+    hold.unusedMs,
+    { unref: true },
+  );
   hold.signal.addEventListener('abort', lose);
   finished(stream, { writable: false }, () => {
-    clearTimeout(unused);
+    cancelUnused();
     hold.signal.removeEventListener('abort', lose);
     void hold.leave();
   });

@@ -10,7 +10,7 @@ import type { Claim } from './claim.js';
  * its holder and ends by etcd's clock alone.
  */
 export class HoldKey {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private readonly until: number;
 
   private constructor(
@@ -34,7 +34,7 @@ export class HoldKey {
     claim: Claim,
     ms: number,
   ): Promise<HoldKey | null> {
-    const grantedAt = performance.now();
+    const grantedAt = client.clock.now();
     const lease = randomLeaseId();
     // Counted from later than the grant, and in whole seconds: never too short.
     await client.leaseGrant(lease, Math.ceil(ms / 1000)).catch((error: unknown) => {
@@ -67,23 +67,24 @@ export class HoldKey {
 
   /** Calls `done` when the span is over and the key is gone. If etcd is away then, it goes with its lease. */
   end(done: () => void): void {
-    this.timer = setTimeout(
+    const { clock } = this.client;
+    this.cancelTimer = clock.setTimer(
       () => {
         void this.client.leaseRevoke(this.leaseId).then(done, done);
       },
-      Math.max(0, this.until - performance.now()),
+      Math.max(0, this.until - clock.now()),
+      { unref: true },
     );
-    this.timer.unref();
   }
 
   /** Takes it away before the span is over. Never rejects: etcd ends it then. */
   async cancel(): Promise<void> {
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     await this.client.leaseRevoke(this.leaseId).catch(() => undefined);
   }
 
   /** Leaves the rest of the span to etcd. */
   leave(): void {
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
   }
 }

@@ -1,3 +1,4 @@
+import { timeoutSignal } from '../client/clock.js';
 import { EtcdUnavailableError } from '../client/etcd.errors.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { QueueGround } from './queue-ground.js';
@@ -13,7 +14,7 @@ export async function leaseAtOnce(
   signal?: AbortSignal,
 ): Promise<SessionLease> {
   if (session.lease) return session.lease;
-  const late = AbortSignal.timeout(client.options.timeouts.registration);
+  const late = timeoutSignal(client.clock, client.options.timeouts.registration);
   try {
     return await session.ready(signal ? AbortSignal.any([signal, late]) : late);
   } catch (error) {

@@ -89,7 +89,10 @@ export class LockBook {
       return Promise.reject(new LockLostError(lock.key, lock.token, 'session-lost'));
     }
     const track = (over: Promise<unknown>) => this.track(over);
-    const running = runWithLock(lock, () => work(lock), { track });
+    const running = runWithLock(lock, () => work(lock), {
+      track,
+      clock: this.ground.client.clock,
+    });
     this.track(running);
     return running;
   }
@@ -97,12 +100,13 @@ export class LockBook {
   async drain(budgetMs: number): Promise<void> {
     this.draining = true;
     for (const named of [...this.named.values()]) named.drain();
-    const end = performance.now() + budgetMs;
+    const { clock } = this.ground.client;
+    const end = clock.now() + budgetMs;
     // What runs may start more before it ends.
     while (this.running.size > 0) {
-      const left = end - performance.now();
+      const left = end - clock.now();
       if (left <= 0) return;
-      await settledWithin(Promise.allSettled(this.running), left);
+      await settledWithin(clock, Promise.allSettled(this.running), left);
     }
   }
 

@@ -1,6 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../../test/support/virtual-clock.js';
-import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import { SessionLease } from '../session/session-lease.js';
@@ -19,10 +18,10 @@ describe('the check of locks that nobody waits for', () => {
   let asked: string[];
   let answer: () => Promise<{ keys: Buffer[] }>;
   let check: LockCheck;
+  let clock: VirtualClock;
 
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
-    vi.advanceTimersByTime(1000);
+    clock = new VirtualClock(1000);
     lease = leaseOf('31');
     session = { lease };
     [claims, gone, asked] = [[], [], []];
@@ -33,16 +32,17 @@ describe('the check of locks that nobody waits for', () => {
       return answer();
     };
     check = new LockCheck(
-      { clock: systemClock, leaseTimeToLive } as unknown as EtcdClient,
+      { clock, leaseTimeToLive } as unknown as EtcdClient,
       session as unknown as EtcdSession,
       () => claims,
       ({ key }) => gone.push(key),
     );
   });
-  afterEach(() => {
-    check.stop();
-    vi.useRealTimers();
-  });
+  afterEach(() => check.stop());
+
+  function leaseOf(id: string): SessionLease {
+    return new SessionLease(id, 60_000, clock.now(), clock, () => undefined);
+  }
 
   function claimOf(key: string, on = lease): Claim {
     const owner = { granted: () => undefined, lost: () => undefined };
@@ -57,7 +57,7 @@ describe('the check of locks that nobody waits for', () => {
     return claim;
   }
 
-  const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+  const pass = (ms: number) => clock.advance(ms);
   const shows = (...keys: string[]) => {
     answer = async () => ({ keys: keys.map((key) => Buffer.from(key)) });
   };
@@ -158,7 +158,8 @@ describe('the check of locks that nobody waits for', () => {
     shows('a');
     check.start();
     check.start();
-    expect(vi.getTimerCount()).toBe(1);
+    // Beside the lease's own.
+    expect(clock.pending).toBe(2);
     check.stop();
     await pass(2 * INTERVAL_MS);
     expect(asked).toEqual([]);
@@ -167,7 +168,3 @@ describe('the check of locks that nobody waits for', () => {
     expect(asked).toHaveLength(1);
   });
 });
-
-function leaseOf(id: string): SessionLease {
-  return new SessionLease(id, 60_000, 1000, new VirtualClock(), () => undefined);
-}

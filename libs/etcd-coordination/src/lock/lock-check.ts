@@ -1,3 +1,4 @@
+import { every } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { Claim } from './claim.js';
@@ -10,7 +11,7 @@ const INTERVAL_MS = 5000;
  * so that no watch tells: one call asks for all keys on the lease, however many they are.
  */
 export class LockCheck {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | null = null;
   private asking = false;
 
   constructor(
@@ -24,19 +25,19 @@ export class LockCheck {
 
   /** Asks from now on. */
   start(): void {
-    if (this.timer) return;
-    this.timer = setInterval(() => void this.check(), INTERVAL_MS);
-    this.timer.unref();
+    this.cancelTimer ??= every(this.client.clock, INTERVAL_MS, () => void this.check(), {
+      unref: true,
+    });
   }
 
   stop(): void {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.cancelTimer?.();
+    this.cancelTimer = null;
   }
 
   private async check(): Promise<void> {
     const { lease } = this.session;
-    const before = performance.now() - INTERVAL_MS;
+    const before = this.client.clock.now() - INTERVAL_MS;
     const old = [...this.unobserved()].filter(
       (claim) => claim.lease === lease && claim.state === 'granted' && claim.since < before,
     );

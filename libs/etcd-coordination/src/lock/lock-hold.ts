@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { MonotonicClock } from '../client/clock.js';
 import { runOwning } from '../context/ownership-context.js';
 import type { LockHandle } from './lock-handle.js';
 import { LockLostError } from './lock.errors.js';
@@ -21,13 +22,14 @@ export class LockHold {
   /** The call that took the lock is the first. */
   private uses = 1;
   private releasing: Promise<void> | undefined;
-  private unused: NodeJS.Timeout | undefined;
+  private cancelUnused: (() => void) | undefined;
   private wasUsed = false;
 
   constructor(
     private readonly handle: LockHandle,
     /** Milliseconds for which what was returned may lie about. */
     readonly unusedMs: number,
+    readonly clock: MonotonicClock,
   ) {}
 
   get signal(): AbortSignal {
@@ -54,8 +56,8 @@ export class LockHold {
     this.outside = AsyncLocalStorage.snapshot();
     const over = new Promise<void>((resolve) => (this.tellOver = resolve));
     if (--this.uses === 0) {
-      this.unused = setTimeout(() => void this.release(), this.unusedMs);
-      this.unused.unref();
+      const release = () => void this.release();
+      this.cancelUnused = this.clock.setTimer(release, this.unusedMs, { unref: true });
     }
     return over;
   }
@@ -65,7 +67,7 @@ export class LockHold {
     const lost = this.lost();
     if (lost) return { error: lost };
     if (this.releasing) return { error: this.released(this.wasUsed ? null : this.unusedMs) };
-    clearTimeout(this.unused);
+    this.cancelUnused?.();
     this.wasUsed = true;
     this.uses++;
     return null;
@@ -101,7 +103,7 @@ export class LockHold {
   }
 
   private release(): Promise<void> {
-    clearTimeout(this.unused);
+    this.cancelUnused?.();
     return (this.releasing ??= this.giveBack());
   }
 

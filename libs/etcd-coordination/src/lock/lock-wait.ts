@@ -1,3 +1,4 @@
+import type { MonotonicClock } from '../client/clock.js';
 import { ClientClosedError } from '../client/etcd.errors.js';
 import type { OwnLock } from './own-lock.js';
 import { LockBusyError, LockShutdownError, LockWaitAbortedError } from './lock.errors.js';
@@ -12,11 +13,12 @@ export class LockWait {
   readonly granted: Promise<OwnLock>;
   private settle!: { resolve: (lock: OwnLock) => void; reject: (error: unknown) => void };
   private over = false;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private readonly abort = () =>
     this.giveUp(new LockWaitAbortedError(this.name, this.options.signal?.reason));
 
   constructor(
+    private readonly clock: MonotonicClock,
     private readonly name: string,
     readonly options: LockOptions,
     /** Who has it, for the one whose time is over. */
@@ -29,7 +31,7 @@ export class LockWait {
     this.granted.catch(() => undefined);
     const { waitMs, signal } = options;
     if (waitMs !== undefined && waitMs !== Infinity) {
-      this.timer = setTimeout(() => {
+      this.cancelTimer = clock.setTimer(() => {
         this.giveUp(new LockBusyError(name, this.holder(), waitMs));
       }, waitMs);
     }
@@ -62,12 +64,12 @@ export class LockWait {
   giveUp(error: unknown): void {
     if (this.over) return;
     this.end();
-    void settledWithin(this.left(), LEAVING_MS).then(() => this.settle.reject(error));
+    void settledWithin(this.clock, this.left(), LEAVING_MS).then(() => this.settle.reject(error));
   }
 
   private end(): void {
     this.over = true;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     this.options.signal?.removeEventListener('abort', this.abort);
   }
 }

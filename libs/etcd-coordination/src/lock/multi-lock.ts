@@ -33,9 +33,10 @@ export class MultiLock implements Lock {
 
   async acquire(options?: LockOptions): Promise<MultiLockHandle> {
     const { waitMs = Infinity, ...rest } = this.read(options);
-    const end = performance.now() + waitMs;
+    const { clock } = this.book.ground.client;
+    const end = clock.now() + waitMs;
     const held = await this.collect((lock) => {
-      const left = waitMs === Infinity ? {} : { waitMs: Math.max(0, end - performance.now()) };
+      const left = waitMs === Infinity ? {} : { waitMs: Math.max(0, end - clock.now()) };
       return lock.acquire({ ...rest, ...left });
     });
     // Nobody gives null here.

@@ -31,11 +31,11 @@ export class OrphanRemoval {
     );
     deleteUnchanged(this.client, orphan.kv).catch((error: unknown) => {
       this.logger.warn(`It cannot be deleted yet, it is tried again: ${String(error)}`);
-      const again = setTimeout(() => {
+      const again = () => {
         this.removing = null;
         this.again();
-      }, AGAIN_MS);
-      again.unref();
+      };
+      this.client.clock.setTimer(again, AGAIN_MS, { unref: true });
     });
   }
 }

@@ -1,6 +1,7 @@
 import { ReadableStream } from 'node:stream/web';
 import { StreamableFile } from '@nestjs/common';
 import { isObservable } from 'rxjs';
+import { systemClock, type MonotonicClock } from '../client/clock.js';
 import { heldIterable, isAsyncIterable } from './held-iterable.js';
 import { heldObservable } from './held-observable.js';
 import { heldStream, isReadable } from './held-stream.js';
@@ -16,6 +17,8 @@ export interface RunWithLockOptions {
   readonly unusedMs?: number;
   /** Is told of what goes on after the call: the promise resolves when the lock is released. */
   readonly track?: (over: Promise<void>) => void;
+  /** Default the machine's. */
+  readonly clock?: MonotonicClock;
 }
 
 /**
@@ -34,9 +37,9 @@ export interface RunWithLockOptions {
 export async function runWithLock<T>(
   handle: LockHandle,
   work: (lock: LockHandle) => T | PromiseLike<T>,
-  { unusedMs = UNUSED_MS, track }: RunWithLockOptions = {},
+  { unusedMs = UNUSED_MS, track, clock = systemClock }: RunWithLockOptions = {},
 ): Promise<T> {
-  const hold = new LockHold(handle, unusedMs);
+  const hold = new LockHold(handle, unusedMs, clock);
   let result: T;
   try {
     const returned = hold.run(() => work(handle));

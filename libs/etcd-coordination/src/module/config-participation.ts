@@ -9,7 +9,7 @@ import { ConfigExplorer, type ExploredConfig } from '../config/config.explorer.j
 import { ConfigMethodRunner } from '../config/config-method-runner.js';
 import type { ConfigStore } from '../config/config.store.js';
 import { watchedPropertiesOf } from '../config/watched-member.js';
-import { settledWithin } from '../nest/settled-within.js';
+import { settledWithin } from '../client/settled-within.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /** For how long a method that is told its first value may hold up the start. */
@@ -79,12 +79,12 @@ export class ConfigParticipation implements OnModuleInit, OnApplicationBootstrap
   async stop(): Promise<void> {
     const budgets = this.registry.all.map(({ parts }) => parts.options.shutdown.drainTimeoutMs);
     const stopped = Promise.all(this.runners.map((runner) => runner.stop()));
-    if (await settledWithin(stopped, Math.max(0, ...budgets))) return;
+    if (await settledWithin(this.registry.clock, stopped, Math.max(0, ...budgets))) return;
     this.logger.warn('Not every @WatchConfig method has settled; going on without them.');
   }
 
   private async begin(runner: ConfigMethodRunner): Promise<void> {
-    if (await settledWithin(runner.start(), FIRST_VALUE_BUDGET_MS)) return;
+    if (await settledWithin(this.registry.clock, runner.start(), FIRST_VALUE_BUDGET_MS)) return;
     this.logger.warn(
       `${runner.name}, told its first value by @WatchConfig, has not settled within ${FIRST_VALUE_BUDGET_MS} ms; the application starts all the same.`,
     );

@@ -36,7 +36,7 @@ export function configParts(
   });
   const releases = new ConfigReleases({
     ...{ client, session, watch, namespace, identity, publisher, historyLimit },
-    leadership: new ElectedReleases(elections),
+    leadership: new ElectedReleases(elections, client.clock),
   });
   const store = new ConfigStore(
     {

@@ -1,13 +1,16 @@
 import {
+  Inject,
   Injectable,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import type { MonotonicClock } from '../client/clock.js';
 import { EtcdClient } from '../client/etcd-client.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { CoordinationConnection } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { DuplicateConnectionError, UnknownConnectionError } from './coordination.errors.js';
+import { COORDINATION_CLOCK } from './coordination.tokens.js';
 import { mayStartWithout, snapshotOf } from './start-without-etcd.js';
 
 /**
@@ -21,6 +24,11 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   private readonly opened = new Set<{ close(): Promise<void> }>();
   private readonly connections = new Map<string, CoordinationConnection>();
   private abandoned = false;
+
+  constructor(
+    /** By which all connections of the application tell the time. */
+    @Inject(COORDINATION_CLOCK) readonly clock: MonotonicClock,
+  ) {}
 
   /** Every connection of the application, in the order in which they came about. */
   get all(): readonly CoordinationConnection[] {
@@ -50,7 +58,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
    */
   openSnapshot(options: ResolvedCoordinationOptions): Promise<ConfigSnapshot | null> {
     return this.allOrNone(async () => {
-      const snapshot = snapshotOf(options);
+      const snapshot = snapshotOf(options, this.clock);
       if (!snapshot) return null;
       this.opened.add(snapshot);
       await snapshot.open();
@@ -68,6 +76,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   ): Promise<EtcdClient> {
     return this.allOrNone(async () => {
       const client = await EtcdClient.connect(options.client, {
+        clock: this.clock,
         startWithout: (error) => mayStartWithout(options, snapshot, error),
       });
       this.opened.add(client);

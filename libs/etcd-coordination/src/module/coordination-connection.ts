@@ -143,6 +143,13 @@ export class CoordinationConnection {
   }
 
   private step(what: string, budgetMs: number, run: () => Promise<void>): Promise<void> {
-    return shutdownStep(this.logger, `Etcd connection "${this.name}", ${what}`, budgetMs, run);
+    const { clock } = this.parts.client;
+    return shutdownStep(
+      this.logger,
+      clock,
+      `Etcd connection "${this.name}", ${what}`,
+      budgetMs,
+      run,
+    );
   }
 }

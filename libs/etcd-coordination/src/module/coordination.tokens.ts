@@ -1,5 +1,6 @@
 import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
 import type { Etcd3 } from 'etcd3';
+import type { MonotonicClock } from '../client/clock.js';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { importAdvice } from '../nest/connection-symbols.js';
@@ -42,6 +43,11 @@ export function InjectCoordination(
 ): PropertyDecorator & ParameterDecorator {
   return Inject(getCoordinationToken(service, connection));
 }
+
+/** The token of the clock of an application's connections. A test gives another one. */
+export const COORDINATION_CLOCK: InjectionToken<MonotonicClock> = Symbol(
+  'the clock of etcd connections',
+);
 
 /** The token of the validated options of a connection, its name claimed. */
 export function optionsToken(connection: string): InjectionToken<ResolvedCoordinationOptions> {

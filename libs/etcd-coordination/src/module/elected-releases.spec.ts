@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { BehaviorSubject } from 'rxjs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { ReleaseTerm } from '../config/release/release-leadership.js';
 import { currentFence } from '../context/ownership-context.js';
 import { CandidacyEndedError } from '../election/candidacy-ended.error.js';
@@ -56,7 +57,7 @@ describe('the election of who controls a release', () => {
   });
 
   function lead(run: (term: ReleaseTerm) => Promise<void>) {
-    return new ElectedReleases(election).lead('e', run);
+    return new ElectedReleases(election, systemClock).lead('e', run);
   }
   const untilAborted = ({ signal }: ReleaseTerm) =>
     new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { MonotonicClock } from '../client/clock.js';
 import type {
   ReleaseCandidacy,
   ReleaseLeadership,
@@ -8,7 +9,7 @@ import { CandidacyEndedError } from '../election/candidacy-ended.error.js';
 import type { ElectionService } from '../election/election.service.js';
 import type { LeaderTerm } from '../election/leader-term.js';
 import { runInTerm } from '../election/run-in-term.js';
-import { settledWithin } from '../nest/settled-within.js';
+import { settledWithin } from '../client/settled-within.js';
 
 /** How long the control of a release may go on after it was asked to end. Each of its writes is fenced. */
 const END_BUDGET_MS = 2000;
@@ -19,7 +20,10 @@ type Run = (term: ReleaseTerm) => Promise<void>;
 export class ElectedReleases implements ReleaseLeadership {
   private readonly logger = new Logger('ConfigReleases');
 
-  constructor(private readonly elections: Pick<ElectionService, 'join' | 'leave' | 'term$'>) {}
+  constructor(
+    private readonly elections: Pick<ElectionService, 'join' | 'leave' | 'term$'>,
+    private readonly clock: MonotonicClock,
+  ) {}
 
   lead(name: string, run: Run): ReleaseCandidacy {
     const stopping = new AbortController();
@@ -41,7 +45,7 @@ export class ElectedReleases implements ReleaseLeadership {
     const stop = async () => {
       stopping.abort();
       terms.unsubscribe();
-      await settledWithin(Promise.all(running), END_BUDGET_MS);
+      await settledWithin(this.clock, Promise.all(running), END_BUDGET_MS);
       await this.elections.leave(name).catch((error: unknown) => {
         this.logger.warn(`The election "${name}" could not be left: ${String(error)}`);
       });

@@ -9,7 +9,7 @@ import type { Subscription } from 'rxjs';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 import { ElectionExplorer, type ExploredElection } from '../election/election.explorer.js';
 import { TermHookRunner } from '../election/term-hook-runner.js';
-import { settledWithin } from '../nest/settled-within.js';
+import { settledWithin } from '../client/settled-within.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /**
@@ -48,7 +48,7 @@ export class ElectionParticipation
     await Promise.all(this.registry.all.map((connection) => connection.leave()));
     const budgets = this.registry.all.map(({ parts }) => parts.options.shutdown.drainTimeoutMs);
     const told = Promise.all(this.runners.map((runner) => runner.idle()));
-    if (!(await settledWithin(told, Math.max(0, ...budgets)))) {
+    if (!(await settledWithin(this.registry.clock, told, Math.max(0, ...budgets)))) {
       this.logger.warn('Not every @OnRevoked method has settled; going on without them.');
     }
     this.subscriptions.forEach((subscription) => subscription.unsubscribe());
@@ -56,9 +56,9 @@ export class ElectionParticipation
 
   private followTerms(): void {
     const followed = this.explored.flatMap(({ election, connection, participants, targets }) => {
-      const { elections } = this.registry.get(connection, participants.join(', ')).parts;
+      const { elections, client } = this.registry.get(connection, participants.join(', ')).parts;
       return targets.map((target) => ({
-        runner: new TermHookRunner(target),
+        runner: new TermHookRunner(target, client.clock),
         terms: elections.term$(election),
       }));
     });
@@ -83,7 +83,7 @@ export class ElectionParticipation
         ? null
         : 'etcd has granted no lease yet';
     const budgetMs = absent === null ? options.client.timeouts.registration : 0;
-    if (await settledWithin(joining, budgetMs)) return joining;
+    if (await settledWithin(client.clock, joining, budgetMs)) return joining;
 
     const why = absent ?? `etcd has not answered within ${budgetMs} ms`;
     this.logger.warn(

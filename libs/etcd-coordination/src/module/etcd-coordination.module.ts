@@ -1,10 +1,12 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { systemClock } from '../client/clock.js';
 import { ConfigExplorer } from '../config/config.explorer.js';
 import { ElectionExplorer } from '../election/election.explorer.js';
 import { ConfigParticipation, ConfigRetirement } from './config-participation.js';
 import { connectionExports, connectionProviders } from './connection.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type { CoordinationAsyncOptions, CoordinationOptions } from './coordination-options.js';
+import { COORDINATION_CLOCK } from './coordination.tokens.js';
 import { ElectionParticipation } from './election-participation.js';
 import { GateParticipation } from './gate-participation.js';
 import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
@@ -15,7 +17,12 @@ import { readConnectionName, validateOptions } from './validate-options.js';
 
 @Global()
 @Module({
-  providers: [ConnectionRegistry, ConfigExplorer, ConfigParticipation],
+  providers: [
+    { provide: COORDINATION_CLOCK, useValue: systemClock },
+    ConnectionRegistry,
+    ConfigExplorer,
+    ConfigParticipation,
+  ],
   exports: [ConnectionRegistry, ConfigParticipation],
 })
 class ConnectionsModule {}

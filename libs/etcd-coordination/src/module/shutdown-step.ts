@@ -1,18 +1,20 @@
 import type { LoggerService } from '@nestjs/common';
-import { settledWithin } from '../nest/settled-within.js';
+import type { MonotonicClock } from '../client/clock.js';
+import { settledWithin } from '../client/settled-within.js';
 
 /** One step of leaving: bounded in time, told in one line, and soft, so that the next one comes. */
 export async function shutdownStep(
   logger: LoggerService,
+  clock: MonotonicClock,
   what: string,
   budgetMs: number,
   run: () => Promise<void>,
 ): Promise<void> {
-  const since = performance.now();
+  const since = clock.now();
   const failure: { error?: unknown } = {};
   const work = runCatching(run, failure);
-  const settled = await settledWithin(work, budgetMs);
-  const tookMs = Math.round(performance.now() - since);
+  const settled = await settledWithin(clock, work, budgetMs);
+  const tookMs = Math.round(clock.now() - since);
   if (!settled) {
     logger.warn(`${what} has not ended within ${budgetMs} ms; going on without it.`);
   } else if ('error' in failure) {

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
+import type { MonotonicClock } from '../client/clock.js';
 import {
   EtcdNoSpaceError,
   EtcdTimeoutError,
@@ -13,14 +14,12 @@ import { SessionLostError } from '../session/session-lost.error.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 
 /** The snapshot of a connection, not opened yet; null if it is to have none. */
-export function snapshotOf({
-  connection,
-  namespace,
-  service,
-  config,
-}: ResolvedCoordinationOptions): ConfigSnapshot | null {
+export function snapshotOf(
+  { connection, namespace, service, config }: ResolvedCoordinationOptions,
+  clock: MonotonicClock,
+): ConfigSnapshot | null {
   const owner = { connection, namespace, ...(service && { service: service.name }) };
-  return config.snapshot ? new ConfigSnapshot(config.snapshot, owner) : null;
+  return config.snapshot ? new ConfigSnapshot(config.snapshot, owner, clock) : null;
 }
 
 /**

@@ -4,6 +4,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeElections } from '../../../../test/support/fake-elections.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
+import { systemClock } from '../client/clock.js';
 import { EtcdClient } from '../client/etcd-client.js';
 import { currentTerm } from '../election/current-term.js';
 import { ElectionService } from '../election/election.service.js';
@@ -43,7 +44,7 @@ async function boot(
     ],
   })
     .overrideProvider(getCoordinationToken(EtcdClient, connection))
-    .useValue({ ...closing, etcd: {} })
+    .useValue({ ...closing, etcd: {}, clock: systemClock })
     .overrideProvider(getCoordinationToken(EtcdSession, connection))
     .useValue({ ...closing, state: 'active', lease: {}, start: async () => undefined })
     .overrideProvider(getCoordinationToken(WatchHub, connection))

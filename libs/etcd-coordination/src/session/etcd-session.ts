@@ -3,7 +3,7 @@ import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, LeaseExistsError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
-import { systemClock, type MonotonicClock } from './clock.js';
+import type { MonotonicClock } from '../client/clock.js';
 import { randomLeaseId } from './lease-id.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { SessionLease } from './session-lease.js';
@@ -41,7 +41,7 @@ export class EtcdSession {
   constructor(
     private readonly client: EtcdClient,
     private readonly options: SessionOptions,
-    private readonly clock: MonotonicClock = systemClock,
+    private readonly clock: MonotonicClock = client.clock,
   ) {
     this.state$ = this.states.pipe(distinctUntilChanged());
   }

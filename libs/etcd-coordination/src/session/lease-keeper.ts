@@ -4,7 +4,7 @@ import type { Endpoint } from '../client/endpoint.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { isStaleToken } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
-import type { MonotonicClock } from './clock.js';
+import type { MonotonicClock } from '../client/clock.js';
 
 type KeepAliveStream = DuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>;
 
@@ -139,7 +139,7 @@ export class LeaseKeeper {
     }
     if (beat?.stream) {
       this.tried.add(beat.stream.endpoint);
-      beat.stream.endpoint.failed(performance.now() - this.patienceMs);
+      beat.stream.endpoint.failed(this.clock.now() - this.patienceMs);
     }
     this.standing = null;
     this.events.missed();

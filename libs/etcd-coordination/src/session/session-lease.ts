@@ -1,5 +1,5 @@
 import { checkedSignal } from './checked-signal.js';
-import type { MonotonicClock } from './clock.js';
+import type { MonotonicClock } from '../client/clock.js';
 import { SessionLostError, type LeaseEndReason } from './session-lost.error.js';
 
 /**
@@ -29,7 +29,8 @@ export class SessionLease {
     /** What the server granted, which may be more than was asked for. */
     readonly ttlMs: number,
     sentAt: number,
-    private readonly clock: MonotonicClock,
+    /** By which it ends, and by which all that stands on it tells the time. */
+    readonly clock: MonotonicClock,
     private readonly onEnd: (reason: LeaseEndReason) => void,
   ) {
     this.deadline = this.deadlineFrom(sentAt);

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ICompare, IRequestOp } from 'etcd3';
+import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import { grpcFailure } from '../client/grpc-failure.js';
@@ -83,22 +83,22 @@ export class CommitMark {
    */
   async settle(what: string, lease: string): Promise<string | null> {
     const { timeouts, retry } = this.client.options;
-    const end = performance.now() + timeouts.write;
+    const end = this.client.clock.now() + timeouts.write;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.ask(what, lease, end - performance.now());
+        return await this.ask(what, lease, end - this.client.clock.now());
       } catch (error) {
         if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
           this.retire();
           throw error;
         }
-        const left = end - performance.now();
+        const left = end - this.client.clock.now();
         const delay = retryDelay(attempt, retry);
         if (delay >= left) {
           this.retire();
           throw outcomeUnknown(what, error);
         }
-        await pause(delay);
+        await pause(this.client.clock, delay);
       }
     }
   }

@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ICompare, IRangeRequest, IRangeResponse, IRequestOp, ITxnResponse } from 'etcd3';
+import { pause, timeoutSignal } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
   ClientClosedError,
@@ -138,11 +138,11 @@ export class Committer {
     mark: CommitMark,
   ): Promise<CommitOutcome> {
     const { timeouts, retry } = this.client.options;
-    const end = performance.now() + timeouts.write;
+    const end = this.client.clock.now() + timeouts.write;
     let lease: SessionLease | null = this.session?.lease ?? null;
     for (let attempt = 1; ; attempt++) {
       guard.assertValid();
-      const left = end - performance.now();
+      const left = end - this.client.clock.now();
       // An answer that stays away leaves time to ask what became of it.
       const timeoutMs = left / Math.max(1, retry.maxAttempts - attempt + 1);
       const markLease = lease?.id ?? NO_LEASE;
@@ -167,11 +167,11 @@ export class Committer {
       const revision = await mark.settle(plan.what, markLease);
       if (revision !== null) return { applied: true, revision: BigInt(revision) };
       const delay = retryDelay(attempt, retry);
-      if (attempt >= retry.maxAttempts || performance.now() + delay >= end) {
+      if (attempt >= retry.maxAttempts || this.client.clock.now() + delay >= end) {
         const detail = 'the answer was lost, and etcd says that nothing was written';
         throw new EtcdUnavailableError(plan.what, detail, lost.cause);
       }
-      await pause(delay);
+      await pause(this.client.clock, delay);
     }
   }
 
@@ -197,7 +197,7 @@ export class Committer {
     const { session, client } = this;
     if (!session) throw new NoSessionLeaseError(name);
     try {
-      return (await session.ready(AbortSignal.timeout(client.options.timeouts.write))).id;
+      return (await session.ready(timeoutSignal(client.clock, client.options.timeouts.write))).id;
     } catch (error) {
       throw new NoSessionLeaseError(name, error);
     }

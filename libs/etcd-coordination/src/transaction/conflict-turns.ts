@@ -1,3 +1,5 @@
+import { systemClock, type MonotonicClock } from '../client/clock.js';
+
 /** How long a transaction waits for others of its process before it tries its luck beside them. */
 const LONGEST_WAIT_MS = 500;
 
@@ -23,6 +25,8 @@ interface Queue {
 export class ConflictTurns {
   private readonly queues = new Map<string, Queue>();
 
+  constructor(private readonly clock: MonotonicClock = systemClock) {}
+
   /** Whether transactions of this process take turns at it now. */
   isContended(id: string): boolean {
     return this.queues.has(id);
@@ -33,7 +37,7 @@ export class ConflictTurns {
     let queue = this.queues.get(id);
     const hasWaited = queue !== undefined;
     if (queue) {
-      await waitIn(queue);
+      await waitIn(this.clock, queue);
     } else {
       queue = { holders: 1, waiting: [] };
       this.queues.set(id, queue);
@@ -51,15 +55,15 @@ export class ConflictTurns {
   }
 }
 
-function waitIn(queue: Queue): Promise<void> {
+function waitIn(clock: MonotonicClock, queue: Queue): Promise<void> {
   return new Promise((resolve) => {
     const go = () => {
-      clearTimeout(late);
+      cancel();
       // At once, or the queue would seem to be empty until whoever waits runs on.
       queue.holders += 1;
       resolve();
     };
-    const late = setTimeout(() => {
+    const cancel = clock.setTimer(() => {
       queue.waiting.splice(queue.waiting.indexOf(go), 1);
       go();
     }, LONGEST_WAIT_MS);

@@ -35,7 +35,12 @@ export class EtcdTransactions extends GuardedTransactions {
     const marks = new CommitMarks(client, namespace);
     const committer = new Committer(client, marks, session);
     super(
-      { client, keys: new TransactionKeys(namespace), committer, turns: new ConflictTurns() },
+      {
+        client,
+        keys: new TransactionKeys(namespace),
+        committer,
+        turns: new ConflictTurns(client.clock),
+      },
       FenceGuard.none,
     );
     this.marks = marks;

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause, type MonotonicClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { retryDelay } from '../client/retry-delay.js';
 import type { Committer } from './committer.js';
@@ -139,7 +139,7 @@ class StmRun<T> {
     }
     // Others come from other processes. Whoever was first is done by now, and what it wrote is known.
     if (attempt === 2 && conflict.prefetched) return conflict.prefetched;
-    await backOff(attempt - 1, this.options.signal);
+    await backOff(this.ground.client.clock, attempt - 1, this.options.signal);
     return null;
   }
 
@@ -159,9 +159,13 @@ async function settle<T>(
   }
 }
 
-async function backOff(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+async function backOff(
+  clock: MonotonicClock,
+  attempt: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   try {
-    await pause(retryDelay(attempt, BACK_OFF), undefined, signal && { signal });
+    await pause(clock, retryDelay(attempt, BACK_OFF), signal);
   } catch {
     signal!.throwIfAborted();
   }

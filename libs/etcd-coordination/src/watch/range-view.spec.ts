@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { IEvent, IKeyValue } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle } from '../../../../test/support/virtual-clock.js';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { PrefixView } from './prefix-view.js';
 import type { RangeChanges } from './range-change.js';
@@ -30,6 +31,7 @@ describe('the view of a range', () => {
       },
     };
     const client = {
+      clock: systemClock,
       options: { connection: 'test' },
       range: async () => ({ kvs, header: { revision: `${revision}`, cluster_id: '1' } }),
     };

@@ -82,7 +82,7 @@ export class RangeView<K extends HeldKey> {
   private currentAt = -Infinity;
   /** Tells a list whose watch was replaced meanwhile that it is void. */
   private round = 0;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   private closed = false;
   private warnedOfKeys = false;
 
@@ -131,7 +131,7 @@ export class RangeView<K extends HeldKey> {
    * of the stream's member that there is nothing new. Infinity before the first list.
    */
   ageMs(): number {
-    return performance.now() - this.currentAt;
+    return this.client.clock.now() - this.currentAt;
   }
 
   /** Ends the view. Whoever still listens is told, once. */
@@ -154,7 +154,7 @@ export class RangeView<K extends HeldKey> {
   private begin(): void {
     this.watch?.cancel();
     this.check.stop();
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     this.pending = [];
     this.startWatch(++this.round, null);
   }
@@ -222,7 +222,7 @@ export class RangeView<K extends HeldKey> {
         else this.apply(events);
       },
       progress: () => {
-        if (!this.pending) this.currentAt = performance.now();
+        if (!this.pending) this.currentAt = this.client.clock.now();
       },
       compacted: () => {
         this.logger.debug(`Events under ${this.name} were compacted away; listing it anew.`);
@@ -268,7 +268,7 @@ export class RangeView<K extends HeldKey> {
     this.revision = list.revision;
     this.clusterId = list.clusterId ?? this.clusterId;
     this.holds = this.synced = true;
-    this.currentAt = performance.now();
+    this.currentAt = this.client.clock.now();
     if (list.unreadable > 0) this.warnOfKeys();
     this.check.start();
     return changes;
@@ -283,7 +283,7 @@ export class RangeView<K extends HeldKey> {
     if (attempt === 1) {
       this.logger.warn(`${this.name} cannot be listed yet, it is tried again: ${String(error)}`);
     }
-    this.timer = setTimeout(again, retryDelay(attempt, RELIST));
+    this.cancelTimer = this.client.clock.setTimer(again, retryDelay(attempt, RELIST));
   }
 
   /**
@@ -299,7 +299,8 @@ export class RangeView<K extends HeldKey> {
       this.beginElsewhere(`it went back from revision ${before} to ${revision}`);
     } catch (error) {
       if (round !== this.round || error instanceof ClientClosedError) return;
-      this.timer = setTimeout(() => void this.checkForRestore(round), RELIST.maxDelayMs);
+      const again = () => void this.checkForRestore(round);
+      this.cancelTimer = this.client.clock.setTimer(again, RELIST.maxDelayMs);
     }
   }
 
@@ -320,7 +321,7 @@ export class RangeView<K extends HeldKey> {
   private update(events: readonly IEvent[]): void {
     const first = events[0];
     if (!first) return;
-    this.currentAt = performance.now();
+    this.currentAt = this.client.clock.now();
     // They come in order, and almost always none is in the list.
     if (BigInt(first.kv.mod_revision) <= this.listedAt) return this.updatePastList(events);
     const changes: RangeChange<K>[] = [];
@@ -379,7 +380,7 @@ export class RangeView<K extends HeldKey> {
     this.round += 1;
     this.watch?.cancel();
     this.check.stop();
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     this.error ??= error;
     this.listeners.tell();
   }

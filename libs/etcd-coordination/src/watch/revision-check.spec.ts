@@ -1,5 +1,6 @@
 import type { IKeyValue } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { REVISIONS, type HeldKey } from './held-key.js';
 import { prefixRange } from './key-range.js';
@@ -26,6 +27,7 @@ describe('the revision check', () => {
     listed = { revision: 20n, clusterId: 'c', keys: {} };
     answer = () => Promise.resolve();
     const client = {
+      clock: systemClock,
       range: async (request: { keys_only?: boolean }) => {
         expect(request.keys_only).toBe(true);
         lists += 1;

@@ -29,7 +29,7 @@ export interface CheckedView<K extends HeldKey> {
  * on its way still, is no difference.
  */
 export class RevisionCheck<K extends HeldKey> {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | undefined;
   /** Tells a check that was stopped meanwhile that it is void. */
   private round = 0;
   /** Keys that were deleted since the check began, and when. */
@@ -59,7 +59,7 @@ export class RevisionCheck<K extends HeldKey> {
   stop(): void {
     this.round += 1;
     this.deleted = null;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
   }
 
   /** The view was told of a deletion. */
@@ -70,7 +70,7 @@ export class RevisionCheck<K extends HeldKey> {
   private schedule(delayMs: number): void {
     if (this.intervalMs === 0) return;
     this.stop();
-    this.timer = setTimeout(() => void this.run(this.round), delayMs);
+    this.cancelTimer = this.client.clock.setTimer(() => void this.run(this.round), delayMs);
   }
 
   private async run(round: number): Promise<void> {
@@ -88,7 +88,7 @@ export class RevisionCheck<K extends HeldKey> {
     if (list.clusterId !== this.view.clusterId() || list.revision < before) {
       return this.view.replaced();
     }
-    this.judge(round, list, performance.now());
+    this.judge(round, list, this.client.clock.now());
   }
 
   /** Looks until nothing differs, or what differs cannot be on its way any more. */
@@ -98,7 +98,7 @@ export class RevisionCheck<K extends HeldKey> {
     // The events come in order: those up to the view's revision are all here.
     if (this.view.revision() >= list.revision) return this.view.lost(wrong);
     const seen = this.view.revision();
-    this.timer = setTimeout(
+    this.cancelTimer = this.client.clock.setTimer(
       () => {
         if (round !== this.round) return;
         // A stream that is silent may be about to be given up, and one that moves to catch up.

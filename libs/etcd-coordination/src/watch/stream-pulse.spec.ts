@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { StreamPulse } from './stream-pulse.js';
 
@@ -14,6 +15,7 @@ describe('the pulse of a watch stream', () => {
     vi.useFakeTimers();
     [answering, deaths, asked, abandoned, onCurrentConnection] = [false, 0, 0, 0, true];
     const client = {
+      clock: systemClock,
       // A frozen member answers nothing: the question takes its whole time.
       isAnswering: async (_endpoint: unknown, timeoutMs: number) => {
         if (!answering) await new Promise((resolve) => setTimeout(resolve, timeoutMs));

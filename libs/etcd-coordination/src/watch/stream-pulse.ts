@@ -1,4 +1,5 @@
 import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import { every } from '../client/clock.js';
 import type { DuplexStream } from '../client/duplex-stream.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 
@@ -24,14 +25,14 @@ export class StreamPulse {
   private believed = 0;
   private probing = false;
   private stopped = false;
-  private readonly timer: NodeJS.Timeout;
+  private readonly cancelTimer: () => void;
 
   constructor(
     private readonly client: EtcdClient,
     private readonly stream: DuplexStream<IWatchRequest, IWatchResponse>,
     private readonly dead: () => void,
   ) {
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.cancelTimer = every(client.clock, TICK_MS, () => this.tick());
   }
 
   /** Something came over the stream. */
@@ -47,7 +48,7 @@ export class StreamPulse {
 
   stop(): void {
     this.stopped = true;
-    clearInterval(this.timer);
+    this.cancelTimer();
   }
 
   private tick(): void {

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../client/clock.js';
 import type { StreamHandlers } from '../client/duplex-stream.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdUnavailableError } from '../client/etcd.errors.js';
@@ -24,6 +25,7 @@ describe('when a watch hub opens a stream', () => {
     [opened, streams, isUp] = [[], [], false];
     began = performance.now();
     const client = {
+      clock: systemClock,
       options: { connection: 'test' },
       isAnswering: () => Promise.resolve(true),
       openStream: async (_method: unknown, handlers: StreamHandlers<unknown>) => {

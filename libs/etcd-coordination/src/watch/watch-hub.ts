@@ -52,7 +52,7 @@ export class WatchHub {
    */
   private fragmenting = true;
   private warnedOfLogin = false;
-  private retryTimer: NodeJS.Timeout | undefined;
+  private cancelRetry: (() => void) | null = null;
   private closed = false;
 
   constructor(private readonly client: EtcdClient) {}
@@ -102,7 +102,7 @@ export class WatchHub {
   }
 
   private connect(): void {
-    if (this.opening || this.stream || this.closed || this.retryTimer) return;
+    if (this.opening || this.stream || this.closed || this.cancelRetry) return;
     this.opening = true;
     void this.open();
   }
@@ -130,7 +130,7 @@ export class WatchHub {
     this.opening = false;
     if (this.closed || this.watches.size === 0) return stream.cancel();
     this.stream = stream;
-    this.openedAt = performance.now();
+    this.openedAt = this.client.clock.now();
     this.warnedOfLogin = false;
     this.pulse = new StreamPulse(this.client, stream, () => {
       this.logger.warn(
@@ -262,20 +262,20 @@ export class WatchHub {
     for (const watch of this.byId.values()) watch.handlers.interrupted?.();
     this.byId.clear();
     this.unanswered = [];
-    clearTimeout(this.retryTimer);
-    this.retryTimer = undefined;
+    this.cancelRetry?.();
+    this.cancelRetry = null;
   }
 
   /** The first time at once; a crowd that lost the same member is spread out after that. */
   private reconnectLater(): void {
-    if (this.closed || this.watches.size === 0 || this.retryTimer) return;
-    if (performance.now() - this.openedAt > STEADY_MS) this.failures = 0;
+    if (this.closed || this.watches.size === 0 || this.cancelRetry) return;
+    if (this.client.clock.now() - this.openedAt > STEADY_MS) this.failures = 0;
     // That stream is over: it says nothing of the next attempts.
     this.openedAt = Infinity;
     const delay = this.failures === 0 ? 0 : retryDelay(this.failures, RECONNECT);
     this.failures += 1;
-    this.retryTimer = setTimeout(() => {
-      this.retryTimer = undefined;
+    this.cancelRetry = this.client.clock.setTimer(() => {
+      this.cancelRetry = null;
       this.connect();
     }, delay);
   }

@@ -3,6 +3,7 @@ import type { IEvent, IKeyValue } from 'etcd3';
 import type { Subscription } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle } from '../../../../test/support/virtual-clock.js';
+import { systemClock } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
 import type { RangeWatchHandlers } from './range-watch.js';
@@ -29,6 +30,7 @@ describe('what a watch service tells', () => {
       },
     };
     const client = {
+      clock: systemClock,
       options: { connection: 'test' },
       range: async () => ({ kvs, header: { revision: `${revision}`, cluster_id: '1' } }),
     };

@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { distinctUntilChanged, Observable } from 'rxjs';
 import { ClientClosedError, RequestTooLargeError } from '../../client/etcd.errors.js';
 import { configReleaseKey, configReportsPrefix } from '../../client/keys.js';
-import type { MonotonicClock } from '../../session/clock.js';
 import type { EtcdSession } from '../../session/etcd-session.js';
 import { PrefixView } from '../../watch/prefix-view.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
@@ -14,7 +13,7 @@ import { MAX_DOCUMENT_BYTES } from '../config-history.js';
 import { assertWrite } from '../config-write-checks.js';
 import { ConfigConflictError, ConfigTooLargeError } from '../config.errors.js';
 import type { FollowedConfig } from './followed-config.js';
-import { HealthChecks, type HealthCheck } from './health-checks.js';
+import { CHECK_TIMEOUT_MS, HealthChecks, type HealthCheck } from './health-checks.js';
 import { ReleaseController } from './release-controller.js';
 import { ReleaseFollower } from './release-follower.js';
 import type { ReleaseLeadership } from './release-leadership.js';
@@ -55,7 +54,6 @@ export interface ReleasesGround extends ReleasePlace {
   readonly identity: ConfigIdentity;
   readonly publisher: Pick<ConfigPublisher, 'prepare'>;
   readonly leadership: ReleaseLeadership;
-  readonly clock?: MonotonicClock;
   readonly timings?: ObservationTimings;
 }
 
@@ -79,12 +77,13 @@ const ATTEMPTS = 10;
  */
 export class ConfigReleases {
   private readonly store: ReleaseStore;
-  private readonly health = new HealthChecks();
+  private readonly health: HealthChecks;
   private readonly followers = new Set<ReleaseFollower>();
   private leaving: Promise<void> | undefined;
 
   constructor(private readonly ground: ReleasesGround) {
     this.store = new ReleaseStore(ground);
+    this.health = new HealthChecks(CHECK_TIMEOUT_MS, ground.client.clock);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { systemClock, type MonotonicClock } from '../../client/clock.js';
 import { InvalidHealthCheckError } from './release.errors.js';
 
 /** Says whether this instance is well: `true`, or `false`, or why it is not. */
@@ -20,7 +21,10 @@ export class HealthChecks {
   /** Those that have not answered yet; a check that hangs is not started a second time. */
   private readonly running = new Map<HealthCheck, Promise<Health>>();
 
-  constructor(private readonly timeoutMs = CHECK_TIMEOUT_MS) {}
+  constructor(
+    private readonly timeoutMs = CHECK_TIMEOUT_MS,
+    private readonly clock: MonotonicClock = systemClock,
+  ) {}
 
   /**
    * Adds a check. Returns what removes it.
@@ -52,16 +56,16 @@ export class HealthChecks {
   }
 
   private async one(name: string, check: HealthCheck): Promise<Health> {
-    let timer: NodeJS.Timeout | undefined;
+    let cancelTimer: () => void = () => undefined;
     const late = new Promise<Health>((resolve) => {
-      timer = setTimeout(
+      cancelTimer = this.clock.setTimer(
         () => resolve(unwell(name, `has not answered within ${this.timeoutMs} ms`)),
         this.timeoutMs,
+        { unref: true },
       );
-      timer.unref();
     });
     const health = await Promise.race([this.running.get(check) ?? this.run(name, check), late]);
-    clearTimeout(timer);
+    cancelTimer();
     return health;
   }
 

@@ -7,7 +7,7 @@ import {
   configReportsPrefix,
 } from '../../client/keys.js';
 import { retryDelay } from '../../client/retry-delay.js';
-import { systemClock, type MonotonicClock } from '../../session/clock.js';
+import { systemClock, type MonotonicClock } from '../../client/clock.js';
 import { PrefixView } from '../../watch/prefix-view.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
 import { layerPath } from '../config-layer.js';

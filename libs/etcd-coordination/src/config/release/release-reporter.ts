@@ -3,7 +3,7 @@ import type { EtcdClient } from '../../client/etcd-client.js';
 import { ClientClosedError, LeaseNotFoundError } from '../../client/etcd.errors.js';
 import { configCandidateKey, configReportKey } from '../../client/keys.js';
 import { retryDelay } from '../../client/retry-delay.js';
-import { systemClock, type MonotonicClock } from '../../session/clock.js';
+import { systemClock, type MonotonicClock } from '../../client/clock.js';
 import type { EtcdSession } from '../../session/etcd-session.js';
 import type { SessionLease } from '../../session/session-lease.js';
 import type { ConfigIdentity } from '../config-identity.js';

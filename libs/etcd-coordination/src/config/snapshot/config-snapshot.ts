@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { systemClock, type MonotonicClock } from '../../client/clock.js';
 import type { RawDocument } from '../config-evaluator.js';
 import type { ConfigLayer } from '../config-layer.js';
 import {
@@ -68,7 +69,7 @@ export class ConfigSnapshot {
   private expectedWriter: string | null = null;
   /** The file is somebody else's, and stays as it is. */
   private readonlyBecause: SnapshotError | null = null;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelTimer: (() => void) | null = null;
   private dirty = false;
   private writing: Promise<void> | null = null;
   private closed = false;
@@ -77,6 +78,7 @@ export class ConfigSnapshot {
   constructor(
     { file, encryptionKey }: SnapshotOptions,
     private readonly owner: SnapshotOwner,
+    private readonly clock: MonotonicClock = systemClock,
   ) {
     this.file = file;
     this.key = encryptionKey === undefined ? null : readEncryptionKey(encryptionKey);
@@ -137,7 +139,7 @@ export class ConfigSnapshot {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    clearTimeout(this.timer);
+    this.cancelTimer?.();
     await this.opening?.catch(() => undefined);
     this.dirty ||= this.followed.size > 0;
     await this.writing;
@@ -204,13 +206,16 @@ export class ConfigSnapshot {
   }
 
   private schedule(delayMs: number): void {
-    if (this.timer || this.closed) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
-      void this.flush();
-    }, delayMs);
-    // What is not written when the process ends is written by `close`.
-    this.timer.unref();
+    if (this.cancelTimer || this.closed) return;
+    this.cancelTimer = this.clock.setTimer(
+      () => {
+        this.cancelTimer = null;
+        void this.flush();
+      },
+      delayMs,
+      // What is not written when the process ends is written by `close`.
+      { unref: true },
+    );
   }
 
   /** One at a time. Never rejects. */

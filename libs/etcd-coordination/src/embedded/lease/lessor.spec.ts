@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { MonotonicClock } from '../../session/clock.js';
+import type { MonotonicClock } from '../../client/clock.js';
 import { Lessor } from './lessor.js';
 
 /** Time that stands still until it is told to pass. */

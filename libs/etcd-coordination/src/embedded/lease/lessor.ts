@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { MonotonicClock } from '../../session/clock.js';
+import type { MonotonicClock } from '../../client/clock.js';
 import { EtcdStatus } from '../etcd-status.js';
 import { type Key, type LeaseId, NO_LEASE } from '../store/key-value.js';
 import type { LeaseAttachments } from '../store/mvcc-store.js';

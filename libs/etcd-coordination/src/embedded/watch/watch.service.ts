@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { MonotonicClock } from '../../session/clock.js';
+import type { MonotonicClock } from '../../client/clock.js';
 import type { HeaderFactory } from '../grpc/header.js';
 import type { OpenStreams } from '../grpc/open-streams.js';
 import type { WatchRequest, WatchResponse } from '../grpc/wire.js';
