@@ -1,5 +1,7 @@
+import { elections } from './elections/index.js';
 import { locks } from './locks/index.js';
+import { registers } from './registers/index.js';
 import type { ChaosWork } from './work.js';
 
 /** Every work of the chaos, in the order of the report. */
-export const WORKS: readonly ChaosWork[] = [locks];
+export const WORKS: readonly ChaosWork[] = [locks, elections, registers];

@@ -48,8 +48,13 @@ export class Etcd3Owned implements Owned {
   }
 }
 
-/** The create revision of a key; null if it cannot be had, or the key is not there. */
-export async function createRevision(system: Etcd3System, key: string): Promise<string | null> {
+/** The create revision of a key; null if it is not there, or no longer on that lease. */
+export async function createRevision(
+  system: Etcd3System,
+  key: string,
+  leaseId: string | null,
+): Promise<string | null> {
   const { kvs } = await system.keys.get(key).exec();
-  return kvs[0]?.create_revision ?? null;
+  const [kv] = kvs;
+  return kv && kv.lease === leaseId ? kv.create_revision : null;
 }

@@ -44,7 +44,7 @@ class Etcd3Locks {
       return this.owner.book.note({ type: 'without', of, code: codeOf(error) });
     }
     try {
-      const token = await createRevision(system, of);
+      const token = await createRevision(system, of, await lock.leaseId());
       if (token === null) return;
       const owned = new Etcd3Owned(system, of, token);
       owned.watchLease(leaseOf(lock));

@@ -65,8 +65,9 @@ export class Owner {
   }
 }
 
-/** What an error is known by: its code, or its name where it has none. */
+/** What an error is known by: its code, or its class where it has none. */
 export function codeOf(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  return String(code ?? name ?? error);
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (typeof code === 'string') return code;
+  return error instanceof Error ? error.constructor.name : String(error);
 }
