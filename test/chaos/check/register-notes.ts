@@ -7,7 +7,10 @@ export type RegisterNote = Note & { readonly operation: string; readonly registe
         readonly type: 'returned';
         /** `failed`: certain to have changed nothing. `unknown`: it may have happened, or may happen yet. */
         readonly outcome: 'ok' | 'failed' | 'unknown';
-        /** What a read showed, what an increment made of it, whether a compare-and-set took place. */
+        /**
+         * What a read showed, what an increment made of it, whether a compare-and-set took place (`true` or
+         * `false`); of what is `ok` alone.
+         */
         readonly result?: string | null;
         readonly code?: string;
       }
@@ -18,5 +21,5 @@ export type RegisterCall =
   | { readonly call: 'read' }
   | { readonly call: 'write'; readonly value: string }
   | { readonly call: 'cas'; readonly expected: string | null; readonly value: string }
-  /** Answers with the sum. */
+  /** Answers with the sum; of what is positive. */
   | { readonly call: 'add'; readonly by: number };
