@@ -21,6 +21,8 @@ export interface ChaosCluster {
   readonly tokenTtlMs: number | null;
   /** The run's raw watch must not be compacted away: no compaction goes beyond what it has seen. */
   compactionLimit: (() => bigint) | null;
+  /** Up to where it was compacted, time by time. */
+  readonly compactions: readonly bigint[];
   leader(timeoutMs?: number): Promise<EtcdMember>;
   followers(): Promise<EtcdMember[]>;
   moveLeader(to: EtcdMember): Promise<void>;

@@ -1,18 +1,23 @@
 import type { SeededRandom } from '../../support/seeded-random.js';
-import type { ChaosCluster } from './chaos-cluster.js';
+import type { ChaosCluster, ClusterFeature } from './chaos-cluster.js';
 import type { Fleet } from '../fleet/fleet.js';
 
 /**
+ * What faults do things to. Those upon etcd never overlap, nor do those upon the network; two go on side by side
+ * among the processes, so that a successor is hit while its predecessor still stands still.
+ */
+export type Lane = 'processes' | 'network' | 'etcd';
+
+/**
  * One kind of fault. Each knows whom it hits, does it, waits until it must have hurt, and takes it back; it says
- * whether it has hit. A folder's `index.ts` lists all.
+ * whether it has hit. `faults/index.ts` lists all.
  */
 export interface Fault {
   /** Such as `freeze holder`; a line of the report. */
   readonly kind: string;
-  /** What it does things to: faults of one lane never overlap. */
-  readonly lane: 'processes' | 'network' | 'etcd';
+  readonly lane: Lane;
   /** What the run's cluster must have for it. */
-  readonly needs?: readonly ('auth' | 'tls' | 'token-expiry' | 'small-disk' | 'peer-proxies')[];
+  readonly needs?: readonly ClusterFeature[];
   /** How often a run of one minute must have had it hit, 0 if it is too rare for that; longer runs in proportion. */
   readonly leastPerMinute: number;
   /**

@@ -40,6 +40,7 @@ export class RealChaosCluster implements ChaosCluster {
   readonly has: ReadonlySet<ClusterFeature>;
   readonly lacks: readonly string[];
   compactionLimit: (() => bigint) | null = null;
+  readonly compactions: bigint[] = [];
   private readonly admin: ClusterAdmin;
   /** A replacement that was begun, and perhaps not ended. */
   private readonly replacing = new Set<EtcdMember>();
@@ -113,8 +114,10 @@ export class RealChaosCluster implements ChaosCluster {
     await waitFor(moved, { what: `${to.name} to lead`, timeoutMs: SETTLED_MS, intervalMs: 200 });
   }
 
-  compact(): Promise<bigint> {
-    return this.admin.compact(this.compactionLimit?.() ?? null);
+  async compact(): Promise<bigint> {
+    const revision = await this.admin.compact(this.compactionLimit?.() ?? null);
+    this.compactions.push(revision);
+    return revision;
   }
 
   defragment(member: EtcdMember): Promise<void> {
@@ -125,6 +128,9 @@ export class RealChaosCluster implements ChaosCluster {
     this.replacing.add(member);
     await this.parts.cluster.replace(member);
     this.replacing.delete(member);
+    // The newcomer lives through the log, and with it once more through a quota that was used up before.
+    if (await this.admin.isAlarmed()) await this.cureQuota();
+    await member.server.healthy();
   }
 
   fillQuota(): Promise<void> {
@@ -132,7 +138,7 @@ export class RealChaosCluster implements ChaosCluster {
   }
 
   cureQuota(): Promise<void> {
-    return this.admin.cureQuota(() => this.compactionLimit?.() ?? null);
+    return this.admin.cureQuota(() => this.compact());
   }
 
   async fillDisk(member: EtcdMember): Promise<void> {
