@@ -38,14 +38,20 @@ export async function chaosRun(
     stage.fleet.look();
 
     const { works, faults, etcdVersion, folder } = stage;
-    const matter: Matter = { works, faults, faultMs, late };
+    const matter: Matter = {
+      works,
+      faults,
+      faultMs,
+      late,
+      problems: [...stage.truth.missed, ...stage.problems],
+    };
     const judgement = judge(matter, evidence);
     const result: RunResult = {
       ...{ options, etcdVersion, startedAt, faultMs, ...judgement },
       ...{ nodeVersion: process.versions.node, libraryVersion: libraryVersion() },
       folder: isWorthKeeping(options, judgement) ? folder : null,
     };
-    if (result.folder !== null) keepRun(folder, { result, late, faults }, evidence);
+    if (result.folder !== null) keepRun(folder, result, matter, evidence);
     return result;
   } finally {
     await stage.stop();

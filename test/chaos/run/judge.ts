@@ -16,10 +16,15 @@ export interface Matter {
   readonly faultMs: number;
   /** What did not come about in time after the healing. */
   readonly late: readonly string[];
+  /** What the run itself did not see of etcd, and which faults failed by themselves. */
+  readonly problems: readonly string[];
 }
 
 /** What all works find in the notes of a run, and in what was done to it. */
-export function judge({ works, faults, faultMs, late }: Matter, evidence: Evidence): Judgement {
+export function judge(
+  { works, faults, faultMs, late, problems }: Matter,
+  evidence: Evidence,
+): Judgement {
   const minutes = faultMs / 60_000;
   const hits = faultsIn(evidence);
   return {
@@ -28,6 +33,7 @@ export function judge({ works, faults, faultMs, late }: Matter, evidence: Eviden
     inconclusive: [
       ...works.flatMap((work) => work.inconclusive(evidence, minutes)),
       ...tooRare(faults, hits, minutes),
+      ...problems,
     ],
     figures: Object.fromEntries(works.map((work) => [work.name, work.figures(evidence)])),
   };

@@ -4,7 +4,7 @@ import type { Evidence, TrueEvent } from '../check/evidence.js';
 import { NoteStore } from '../fleet/note-store.js';
 import type { ChaosWork } from '../works/work.js';
 import { ChaosUsageError } from './chaos-usage.error.js';
-import { type DemandedFault, judge } from './judge.js';
+import { judge, type Matter } from './judge.js';
 import { RunEvidence } from './run-evidence.js';
 import type { RunResult } from './run-result.js';
 
@@ -12,14 +12,9 @@ const ABOUT = 'run.json';
 /** Beside the notebooks, and no notebook. */
 const ETCD = 'etcd';
 
-/** What a run was, beside its notes. */
-interface About {
+/** What a run was, beside its notes: all of `run.json`. */
+interface Kept extends Omit<Matter, 'works' | 'faultMs'> {
   readonly result: RunResult;
-  readonly late: readonly string[];
-  readonly faults: readonly DemandedFault[];
-}
-
-interface Kept extends About {
   readonly ends: readonly (readonly [string, number | null])[];
   readonly killed: readonly string[];
   readonly survivors: readonly string[];
@@ -29,14 +24,16 @@ interface Kept extends About {
 }
 
 /** Writes beside the notebooks all that {@link judgeAgain} needs. */
-export function keepRun(folder: string, { result, late, faults }: About, evidence: Evidence): void {
+export function keepRun(
+  folder: string,
+  result: RunResult,
+  { faults, late, problems }: Matter,
+  evidence: Evidence,
+): void {
   const { ends, killed, survivors, compactions, ttlMs, healedAt } = evidence;
   const kept: Kept = {
-    ...{
-      result,
-      late,
-      faults: faults.map(({ kind, leastPerMinute }) => ({ kind, leastPerMinute })),
-    },
+    ...{ result, late, problems },
+    faults: faults.map(({ kind, leastPerMinute }) => ({ kind, leastPerMinute })),
     ...{ ends: [...ends], killed: [...killed], survivors, ttlMs, healedAt },
     compactions: compactions.map(String),
   };
@@ -48,7 +45,7 @@ export function keepRun(folder: string, { result, late, faults }: About, evidenc
 
 /** Has the notes of a run that was kept judged again, by the rules as they are now. */
 export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult {
-  const { result, late, faults, ...kept } = read(folder);
+  const { result, late, problems, faults, ...kept } = read(folder);
   const store = new NoteStore(folder);
   for (const file of readdirSync(folder)) {
     if (file.endsWith('.jsonl')) store.open(file.slice(0, -'.jsonl'.length));
@@ -64,18 +61,18 @@ export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult
       ...{ look: () => store.all, notesOf: (work) => store.of(work) },
       ...{ listen: () => undefined, finish: () => Promise.resolve() },
     },
-    truth: { events: eventsIn(folder, 'truth.jsonl'), finalList: () => Promise.resolve([]) },
+    truth: {
+      ...{ events: eventsIn(folder, 'truth.jsonl'), missed: [] },
+      finalList: () => Promise.resolve([]),
+    },
     compactions: kept.compactions.map(BigInt),
     ttlMs: kept.ttlMs,
   });
   evidence.healedAt = kept.healedAt;
   evidence.survivors = kept.survivors;
   evidence.finalList = eventsIn(folder, 'final-list.jsonl');
-  return {
-    ...result,
-    ...judge({ works, faults, faultMs: result.faultMs, late }, evidence),
-    folder,
-  };
+  const matter: Matter = { works, faults, late, problems, faultMs: result.faultMs };
+  return { ...result, ...judge(matter, evidence), folder };
 }
 
 function read(folder: string): Kept {

@@ -15,7 +15,7 @@ export class Progress implements Disposable {
 
   constructor(
     private readonly options: RunOptions,
-    stage: Pick<Stage, 'fleet'>,
+    private readonly stage: Pick<Stage, 'fleet'>,
     private readonly say: (line: string) => void,
   ) {
     stage.fleet.listen((note) => this.take(note));
@@ -43,6 +43,7 @@ export class Progress implements Disposable {
   }
 
   private tell(): void {
+    this.stage.fleet.look();
     const { notes, granted, begun, hit, errors } = this.counts;
     const seconds = Math.round((machineNow() - this.from) / 1000);
     const phase = this.healed

@@ -19,6 +19,8 @@ export interface Stage {
   readonly fleet: Processes;
   readonly truth: Truth;
   readonly compactions: readonly bigint[];
+  /** What went wrong with the faults themselves, as whole sentences. */
+  readonly problems: readonly string[];
   /** Does harm until the signal aborts, and has undone all of it when it resolves. */
   harm(signal: AbortSignal): Promise<void>;
   /** Whatever was done to etcd and to the processes' ways to it is over. */
@@ -44,6 +46,8 @@ export interface Processes {
 export interface Truth {
   /** Every event so far; the same array, longer. */
   readonly events: readonly TrueEvent[];
+  /** What was compacted away before it was told, as sentences: the run is worth nothing then. */
+  readonly missed: readonly string[];
   /** A linearizable list, after which {@link events} has all that came before it. */
   finalList(): Promise<readonly TrueEvent[]>;
 }

@@ -1,0 +1,153 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { PROMISES } from '../check/evidence.js';
+import { writeReport } from '../report/write-report.js';
+import { WORKS } from '../works/index.js';
+import { type ChaosCommand, readCommand } from './chaos-command.js';
+import { helpText } from './chaos-help.js';
+import { chaosRun } from './chaos-run.js';
+import { ChaosUsageError } from './chaos-usage.error.js';
+import { judgeAgain } from './kept-run.js';
+import { knownNames } from './known-names.js';
+import { Progress } from './progress.js';
+import { openRealStage } from './real-stage.js';
+import { commandFor, nameOf, roundsOf } from './rounds.js';
+import type { RunOptions } from './run-options.js';
+import { foundIn, type RunResult } from './run-result.js';
+import { hasFailed } from './verdict.js';
+
+/** Where the command speaks. */
+export interface Terminal {
+  say(line: string): void;
+  complain(line: string): void;
+}
+
+/** Of what was found against a promise, so many are said on the terminal; the page and the notes have all. */
+const SAID = 5;
+
+/**
+ * Does what a command line asks for.
+ *
+ * @returns the exit code: 0, 1 if a promise was broken or a run was inconclusive, 2 if it was not understood
+ */
+export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    const command = readCommand(args, knownNames());
+    if (command.do === 'help') {
+      terminal.say(helpText(knownNames()));
+      return 0;
+    }
+    return command.do === 'recheck' ? recheck(command, terminal) : await run(command, terminal);
+  } catch (error) {
+    if (!(error instanceof ChaosUsageError)) throw error;
+    terminal.complain(error.message);
+    return 2;
+  }
+}
+
+function recheck(
+  { folder, out }: Extract<ChaosCommand, { do: 'recheck' }>,
+  terminal: Terminal,
+): number {
+  const result = judgeAgain(resolve(folder), WORKS);
+  sayResult(result, terminal);
+  if (out !== null) terminal.say(`Report: ${writeReport([result], resolve(out))}`);
+  return hasFailed(result) ? 1 : 0;
+}
+
+async function run(
+  { plan, mutants, out }: Extract<ChaosCommand, { do: 'run' }>,
+  terminal: Terminal,
+): Promise<number> {
+  const rounds =
+    mutants.length === 0
+      ? roundsOf(plan)
+      : mutants.flatMap((mutant) => roundsOf({ ...plan, mutant }));
+  const folder = out === null ? mkdtempSync(join(tmpdir(), 'chaos-')) : resolve(out);
+  mkdirSync(folder, { recursive: true });
+  const interrupt = interruptible(terminal);
+  const results: RunResult[] = [];
+  try {
+    for (const options of rounds) {
+      if (interrupt.signal.aborted) break;
+      results.push(await oneRun(withFolder(options, out, folder), terminal, interrupt.signal));
+      // After each, so that whatever ends this command leaves what was found so far.
+      writeReport(results, folder);
+    }
+  } finally {
+    interrupt.end();
+  }
+  if (results.length > 0) terminal.say(`\nReport: ${writeReport(results, folder)}`);
+  return results.some(hasFailed) ? 1 : 0;
+}
+
+async function oneRun(
+  options: RunOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  terminal.say(`\n${commandFor(options)}`);
+  let progress: Progress | undefined;
+  try {
+    const onStage = (stage: { fleet: Parameters<typeof progressOf>[1]['fleet'] }) => {
+      progress = progressOf(options, stage, terminal);
+    };
+    const result = await chaosRun(options, openRealStage, { signal, onStage });
+    sayResult(result, terminal);
+    return result;
+  } finally {
+    progress?.[Symbol.dispose]();
+  }
+}
+
+function progressOf(
+  options: RunOptions,
+  stage: ConstructorParameters<typeof Progress>[1],
+  terminal: Terminal,
+): Progress {
+  return new Progress(options, stage, (line) => terminal.say(line));
+}
+
+/** Notes are kept where the page goes; else in a temporary folder that outlives only a run that failed. */
+function withFolder(options: RunOptions, out: string | null, folder: string): RunOptions {
+  if (out === null) return options;
+  const own = join(folder, nameOf(options));
+  mkdirSync(own, { recursive: true });
+  return { ...options, folder: own };
+}
+
+function sayResult(result: RunResult, terminal: Terminal): void {
+  const { faults, inconclusive, figures, etcdVersion, folder } = result;
+  const hits = Object.values(faults).reduce((sum, { hit }) => sum + hit, 0);
+  const found = foundIn(result);
+  terminal.say(
+    `  etcd ${etcdVersion}: ${hits} faults hit; ${found.length} violations; works: ${Object.keys(figures).join(', ')}`,
+  );
+  const said = new Map<string, number>();
+  for (const [promise, what] of found) {
+    const count = (said.get(promise) ?? 0) + 1;
+    said.set(promise, count);
+    if (count <= SAID) terminal.say(`  ✗ ${PROMISES[promise]}: ${what}`);
+  }
+  for (const [promise, count] of said) {
+    if (count > SAID) terminal.say(`  ✗ … ${count - SAID} more of ${promise}.`);
+  }
+  for (const what of inconclusive) terminal.say(`  ? ${what}`);
+  if (folder !== null) terminal.say(`  Notes: ${folder}`);
+}
+
+/** The first Ctrl-C ends the harm, heals and judges; the second ends everything at once. */
+function interruptible(terminal: Terminal): { readonly signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130);
+    terminal.complain('Healing and judging what was noted so far; once more ends at once.');
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return {
+    signal: controller.signal,
+    end: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
+  };
+}
