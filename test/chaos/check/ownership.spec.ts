@@ -6,7 +6,6 @@ import { holdings } from './holdings.js';
 import { lossFaults } from './losses.js';
 import { overlaps } from './one-owner.js';
 import type { OwnershipNote } from './ownership.js';
-import { presentHolders } from './present-holders.js';
 import { tokenFaults } from './tokens.js';
 
 type Of<T extends OwnershipNote['type']> = Partial<Extract<OwnershipNote, { type: T }>>;
@@ -222,27 +221,5 @@ describe('awaitedOwners', () => {
     ]);
     expect(await_([a.granted(90)], [])).toEqual(['Nobody has owned lock/a since the healing.']);
     expect(await_([a.granted(90), a.valid(101)], [])).toEqual([]);
-  });
-});
-
-describe('presentHolders', () => {
-  const holder = { process: '0.0', of: 'lock/a', token: '5' };
-
-  it('are the last who were granted something and have not given it back', () => {
-    expect(presentHolders([])).toEqual([]);
-    expect(presentHolders([a.granted(10), a.valid(11)])).toEqual([holder]);
-    expect(presentHolders([a.granted(10), a.released(11)])).toEqual([]);
-    expect(presentHolders([a.granted(10), a.lost(11)])).toEqual([]);
-    expect(presentHolders([a.granted(10), b.granted(12), a.released(13)])).toEqual([
-      { process: '1.0', of: 'lock/a', token: '9' },
-    ]);
-  });
-
-  it('are told for each thing', () => {
-    const other = grant('1.0', '7', 'election/x');
-    expect(presentHolders([a.granted(10), other.granted(11)])).toEqual([
-      holder,
-      { process: '1.0', of: 'election/x', token: '7' },
-    ]);
   });
 });

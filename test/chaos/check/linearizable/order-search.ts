@@ -90,9 +90,15 @@ export class OrderSearch<S extends string | null | bigint> {
         continue;
       }
       const choice = { operations: [index], state: after.state };
-      if (after.state === state) return void (yield choice);
+      if (after.state === state) {
+        yield choice;
+        return;
+      }
       if (!this.mayLeave(state, [operation])) continue;
-      if (this.model.isHarmless(state, operation)) return void (yield choice);
+      if (this.model.isHarmless(state, operation)) {
+        yield choice;
+        return;
+      }
       free.push(choice);
     }
     yield* free;

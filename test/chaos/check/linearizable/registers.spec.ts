@@ -189,7 +189,7 @@ describe('two thousand operations of fifteen clients, one in twenty ambiguous', 
     const stale = notes.map((note) =>
       note === bad ? { ...bad, result: Reflect.get(old, 'result') } : note,
     );
-    const { faults: found, undecided } = judgeRegisters(stale as RegisterNote[]);
+    const { faults: found, undecided } = judgeRegisters(stale);
     expect(undecided).toEqual([]);
     expect(found).toHaveLength(1);
   });

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import type { ConfigNote } from './config-notes.js';
+import { awaitedConfigs, configFaults } from './config-values.js';
+
+const note = (process: string, t: number, more: object) =>
+  ({ t, process, work: 'config', config: 'limits', ...more }) as unknown as ConfigNote;
+
+/** A value that somebody wants to publish, and what came of it. */
+function publication(
+  t: number,
+  value: string,
+  revision: number | null,
+  { valid = true, via = 'store', outcome = 'accepted' } = {},
+): ConfigNote[] {
+  return [
+    note('9.0', t, { type: 'publishing', attempt: value, value, valid, via }),
+    note('9.0', t + 1, {
+      ...{ type: 'published', attempt: value, outcome, code: '' },
+      revision: revision === null ? '' : String(revision),
+    }),
+  ];
+}
+
+const applied = (process: string, t: number, revision: number, value: string) =>
+  note(process, t, { type: 'applied', revision: String(revision), value, source: 'etcd' });
+const read = (process: string, t: number, revision: number, value: string, more: object = {}) =>
+  note(process, t, {
+    ...{ type: 'read', revision: String(revision), value, source: 'etcd' },
+    ...{ synced: true, ageMs: 0 },
+    ...more,
+  });
+
+const published = [...publication(10, 'a', 5), ...publication(20, 'b', 8)];
+const good = [
+  ...published,
+  ...publication(30, 'bad', 9, { valid: false, via: 'raw' }),
+  ...publication(31, 'worse', null, { valid: false, outcome: 'refused' }),
+  ...[read('0.0', 5, 0, 'default'), applied('0.0', 12, 5, 'a'), applied('0.0', 22, 8, 'b')],
+  note('0.0', 32, { type: 'rejected', revision: '9', code: 'CONFIG_INVALID' }),
+  ...[read('0.0', 40, 8, 'b'), applied('1.0', 22, 8, 'b')],
+];
+
+describe('configFaults', () => {
+  it('are none of a good history', () => {
+    expect(configFaults(good)).toEqual([]);
+  });
+
+  const found = (...notes: ConfigNote[]) => configFaults([...good, ...notes]);
+
+  it('find a value older than the last', () => {
+    expect(found(applied('0.0', 50, 5, 'a'))).toEqual([
+      'limits: Process 0.0 was back at revision 5 at 50.000, after 8.',
+    ]);
+    expect(found(read('1.0', 50, 0, 'default'))).toHaveLength(1);
+    // Another process may be behind, and a new one may begin with its snapshot.
+    expect(found(applied('1.1', 50, 5, 'a'))).toEqual([]);
+  });
+
+  it('find one that does not validate, that nobody published, and that was refused', () => {
+    expect(found(applied('0.0', 50, 9, 'bad'))[0]).toMatch(/which does not validate/);
+    expect(found(applied('0.0', 50, 9, 'x'))[0]).toMatch(/nobody published/);
+    const refused = publication(60, 'r', null, { outcome: 'refused' });
+    expect(found(...refused, applied('0.0', 70, 9, 'r'))[0]).toMatch(/which was refused/);
+    const early = publication(60, 'e', 10);
+    expect(found(...early, applied('0.0', 50, 10, 'e'))[0]).toMatch(/before it was published/);
+  });
+
+  it('find two values of one revision', () => {
+    expect(found(applied('1.0', 50, 8, 'a'))).toEqual([
+      'limits: Process 1.0 showed a of revision 8, which is b.',
+    ]);
+    const unknown = publication(60, 'u', null, { outcome: 'unknown' });
+    expect(found(...unknown, applied('0.0', 70, 12, 'u'))).toEqual([]);
+  });
+
+  it('find an invalid value that the store published', () => {
+    expect(found(...publication(60, 'i', 11, { valid: false }))).toHaveLength(1);
+  });
+
+  it('find one that calls itself fresh and is not', () => {
+    const late = read('1.0', 8000, 5, 'a', { ageMs: 100 });
+    expect(configFaults([...published, late])).toEqual([
+      expect.stringMatching(/read revision 5 .* 100 ms old, and revision 8 had been published/),
+    ]);
+    // It says that it is old, or has just missed it.
+    const old = read('1.0', 8000, 5, 'a', { ageMs: 5000 });
+    const unsynced = read('1.0', 8000, 5, 'a', { synced: false });
+    const unread = read('1.0', 8000, 5, 'a', { ageMs: null });
+    expect(configFaults([...published, old, unsynced, unread])).toEqual([]);
+    expect(configFaults([...published, read('1.0', 6000, 5, 'a')])).toEqual([]);
+  });
+});
+
+describe('awaitedConfigs', () => {
+  it('are those that are not at the last good value', () => {
+    expect(awaitedConfigs(good, ['0.0', '1.0'])).toEqual([]);
+    const behind = [...good, ...publication(50, 'c', 20)];
+    expect(awaitedConfigs(behind, ['0.0', '1.0'])).toHaveLength(2);
+    expect(awaitedConfigs([...behind, read('0.0', 60, 20, 'c')], ['0.0'])).toEqual([]);
+    expect(awaitedConfigs(good, ['2.0'])).toEqual([
+      'limits: Process 2.0 has not applied any value.',
+    ]);
+    // An answer was lost, and one of them has it.
+    const unknown = [...good, applied('0.0', 60, 30, 'd')];
+    expect(awaitedConfigs(unknown, ['0.0', '1.0'])).toHaveLength(1);
+  });
+});
