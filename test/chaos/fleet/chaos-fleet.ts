@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SeededRandom } from '../../support/seeded-random.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
@@ -237,6 +238,7 @@ export class ChaosFleet implements Fleet {
         ...access,
         endpoints: ways.map(({ address }) => `${scheme}://${address}`),
         instanceId: id,
+        snapshotFile: join(this.options.folder, `${index}.snapshot`),
       },
       parts: works.flatMap(({ name, parts }) => {
         const module = parts[system];

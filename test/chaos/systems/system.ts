@@ -29,6 +29,8 @@ export interface Access {
   readonly ttlSeconds: number;
   readonly instanceId: string;
   readonly auth?: { readonly username: string; readonly password: string };
+  /** Where this slot's processes, one after the other, keep their last good configurations. */
+  readonly snapshotFile: string;
   /** PEM file of the authority; with it endpoints are `https:`. Read anew at each start. */
   readonly caFile?: string;
 }

@@ -1,7 +1,17 @@
+import { config } from './config/index.js';
 import { elections } from './elections/index.js';
 import { locks } from './locks/index.js';
+import { processes } from './processes/index.js';
 import { registers } from './registers/index.js';
+import { watched } from './watched/index.js';
 import type { ChaosWork } from './work.js';
 
 /** Every work of the chaos, in the order of the report. */
-export const WORKS: readonly ChaosWork[] = [locks, elections, registers];
+export const WORKS: readonly ChaosWork[] = [
+  locks,
+  elections,
+  registers,
+  watched,
+  config,
+  processes,
+];

@@ -34,14 +34,14 @@ export class Etcd3System implements SystemUnderTest {
         credentials: { rootCertificate: readFileSync(access.caFile) },
       }),
     });
+    const keys = client.namespace(`${access.namespace}/`);
     try {
       // As one that wants to know at its start whether etcd is there.
-      await client.get('health').exec();
+      await keys.get('health').exec();
     } catch (error) {
       client.close();
       throw error;
     }
-    const keys = client.namespace(`${access.namespace}/`);
     return new Etcd3System(client, keys, access.ttlSeconds, access.instanceId);
   }
 

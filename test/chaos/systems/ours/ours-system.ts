@@ -42,6 +42,7 @@ export class OursSystem implements SystemUnderTest {
             endpointSyncInterval: 0,
             session: { ttlSeconds: access.ttlSeconds },
             shutdown: { drainTimeoutMs: DRAIN_MS },
+            config: { snapshot: { file: access.snapshotFile } },
             // The revision check is to have its chance within a run of a minute.
             watch: { checkIntervalMs: 10_000 },
             ...(access.auth && { auth: access.auth }),

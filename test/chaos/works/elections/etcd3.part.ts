@@ -54,7 +54,10 @@ class Etcd3Elections {
         });
         this.pace.signal.addEventListener('abort', () => resolve(), { once: true });
         campaign.on('elected', () => {
-          owned = new Etcd3Owned(this.ground.system, of, revisionOf(campaign));
+          const token = revisionOf(campaign);
+          // It may be elected after it resigned; nobody listens to it any more then.
+          if (token === null) return resolve();
+          owned = new Etcd3Owned(this.ground.system, of, token);
           const ms = this.ground.random.int(500, 5_000);
           leadFor(this.owner, this.pace, { owned, how: 'campaign', ms }).then(
             () => resolve(),
@@ -88,8 +91,10 @@ class Etcd3Elections {
 }
 
 /** The create revision of the campaign's key, which it keeps to itself: for the notes alone. */
-function revisionOf(campaign: Campaign): string {
-  return String((campaign as unknown as { readonly keyRevision: string | number }).keyRevision);
+function revisionOf(campaign: Campaign): string | null {
+  const { keyRevision } = campaign as unknown as { readonly keyRevision?: unknown };
+  const isRevision = typeof keyRevision === 'string' || typeof keyRevision === 'number';
+  return isRevision ? String(keyRevision) : null;
 }
 
 export const part: Etcd3Part = {

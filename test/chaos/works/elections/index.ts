@@ -47,7 +47,7 @@ export const elections: ChaosWork = {
   recoveryBoundMs: (ttlMs) => 2 * firstGrantMs(ttlMs),
 
   figures(evidence) {
-    const { counts, ...rest } = new OwnedEvidence(evidence, WORK, KIND).figures();
+    const { counts, ...rest } = new OwnedEvidence(evidence, WORK, KIND).figures(evidence);
     return { ...rest, counts: { ...counts, observations: observations(evidence).length } };
   },
 };

@@ -41,5 +41,5 @@ export const locks: ChaosWork = {
 
   recoveryBoundMs: eachGrantMs,
 
-  figures: (evidence) => new OwnedEvidence(evidence, WORK, KIND).figures(),
+  figures: (evidence) => new OwnedEvidence(evidence, WORK, KIND).figures(evidence),
 };

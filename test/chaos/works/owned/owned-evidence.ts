@@ -3,7 +3,9 @@ import { type AcceptedWrite, acceptedWrites, writeFaults } from '../../check/gua
 import { lossFaults } from '../../check/losses.js';
 import { overlaps } from '../../check/one-owner.js';
 import type { OwnershipNote } from '../../check/ownership.js';
+import { takeOvers, takeOverSamples } from '../../check/take-overs.js';
 import { tokenFaults } from '../../check/tokens.js';
+import type { LifeNote, NemesisNote } from '../../history/note.js';
 import { tally } from '../figures.js';
 
 /** What a work of owners has left: its notes, and the guarded writes that etcd took of it. */
@@ -42,8 +44,10 @@ export class OwnedEvidence {
     ).length;
   }
 
-  figures(): Figures {
+  figures(evidence: Evidence): Figures {
     const { notes } = this;
+    const nemesis = evidence.notesOf<NemesisNote>('nemesis');
+    const life = evidence.notesOf<LifeNote>('life');
     const answers = (outcome: string) =>
       notes.filter((note) => note.type === 'answered' && note.outcome === outcome).length;
     return {
@@ -60,6 +64,7 @@ export class OwnedEvidence {
         failed: answers('refused'),
         ambiguous: answers('unknown'),
       },
+      samples: takeOverSamples(takeOvers(notes, nemesis, life)),
     };
   }
 }

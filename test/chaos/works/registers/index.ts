@@ -1,3 +1,4 @@
+import { counterFaults } from '../../check/counter-sums.js';
 import type { Evidence } from '../../check/evidence.js';
 import {
   judgeRegisters,
@@ -27,7 +28,7 @@ export const registers: ChaosWork = {
     const ofCounter = (fault: string) => COUNTERS.some((name) => fault.startsWith(`${name}:`));
     return {
       linearizable: faults.filter((fault) => !ofCounter(fault)),
-      counters: faults.filter(ofCounter),
+      counters: [...faults.filter(ofCounter), ...sumFaults(evidence)],
     };
   },
 
@@ -72,6 +73,12 @@ export const registers: ChaosWork = {
     };
   },
 };
+
+/** Before the end there is no list to compare with. */
+function sumFaults(evidence: Evidence): string[] {
+  if (evidence.finalList.length === 0) return [];
+  return counterFaults(evidence.notesOf<RegisterNote>(WORK), evidence);
+}
 
 function returned(evidence: Evidence): (RegisterNote & { readonly type: 'returned' })[] {
   return evidence.notesOf<RegisterNote>(WORK).filter((note) => note.type === 'returned');
