@@ -11,7 +11,7 @@ import type { WorkerMessageIn, WorkerOrder } from '../worker/worker-order.js';
 import type { ChaosWork, Holder } from '../works/work.js';
 import type { Caught, Fleet, Slot } from './fleet.js';
 import { NoteStore, type NoteListener } from './note-store.js';
-import { PresentHolders } from './present-holders.js';
+import { kindOf, PresentHolders } from './present-holders.js';
 
 const WORKER = new URL('../worker/chaos.worker.ts', import.meta.url);
 const MUTANTS = new URL('../mutants/register.mjs', import.meta.url);
@@ -20,6 +20,8 @@ const START_MS = 60_000;
 const END_MS = 40_000;
 /** As a supervisor that does not want to start a process that cannot run over and over. */
 const RESPAWN_MS = 500;
+/** For so long a catch waits for a holder of the kind that was caught least often. */
+const PATIENCE_MS = 1_000;
 
 export interface FleetOptions {
   /** Where the notebooks are. */
@@ -56,6 +58,8 @@ export class ChaosFleet implements Fleet {
   private readonly store: NoteStore;
   private readonly holders = new PresentHolders();
   private readonly expected = new Set<string>();
+  /** How often a holder of each kind was caught. */
+  private readonly caught = new Map<string, number>();
   /** From the start to the finish: who ends meanwhile is succeeded. */
   private running = false;
 
@@ -117,10 +121,11 @@ export class ChaosFleet implements Fleet {
   }
 
   async catchHolder(timeoutMs: number): Promise<Caught | null> {
-    const until = performance.now() + timeoutMs;
-    while (performance.now() < until && this.running) {
+    const from = performance.now();
+    while (performance.now() - from < timeoutMs && this.running) {
       this.look();
-      const caught = this.tryToCatch();
+      const isPatient = performance.now() - from < Math.min(PATIENCE_MS, timeoutMs / 2);
+      const caught = this.tryToCatch(isPatient);
       if (caught) return caught;
       await pause(2);
     }
@@ -194,9 +199,16 @@ export class ChaosFleet implements Fleet {
     this.store.close();
   }
 
-  private tryToCatch(): Caught | null {
-    const present = this.holders.newest();
+  /**
+   * Somebody always leads, and locks are held for moments: who is patient waits for a holder of what was caught
+   * least often so far.
+   */
+  private tryToCatch(isPatient: boolean): Caught | null {
     const { random } = this.options;
+    const rarest = Math.min(...[...this.holders.kinds].map((kind) => this.caught.get(kind) ?? 0));
+    const present = this.holders
+      .newest()
+      .filter(({ of }) => !isPatient || (this.caught.get(kindOf(of)) ?? 0) === rarest);
     while (present.length > 0) {
       const [holder] = present.splice(random.int(0, present.length - 1), 1) as [Holder];
       const slot = this.slots.find(({ id }) => id === holder.process);
@@ -205,6 +217,8 @@ export class ChaosFleet implements Fleet {
       this.store.read(slot.id);
       if (this.holders.has(holder)) {
         slot.busy = true;
+        const kind = kindOf(holder.of);
+        this.caught.set(kind, (this.caught.get(kind) ?? 0) + 1);
         return { ...holder, slot };
       }
       slot.worker.thaw();

@@ -10,6 +10,8 @@ interface Grant extends Holder {
  * lost nor on its way back. Kept up with each note, so that nobody has to go through the history to find out.
  */
 export class PresentHolders {
+  /** Every kind of thing that was ever owned, such as `lock`. */
+  readonly kinds = new Set<string>();
   private readonly grants = new Map<string, Grant>();
 
   take(note: Note): void {
@@ -17,8 +19,11 @@ export class PresentHolders {
     const { of, token } = note as Partial<Holder>;
     if (of === undefined || token === undefined) return;
     const id = `${process} ${of} ${token}`;
-    if (type === 'granted') this.grants.set(id, { process, of, token, seenValid: false });
-    else if (type === 'released' || type === 'lost') this.grants.delete(id);
+    if (type === 'granted') {
+      this.kinds.add(kindOf(of));
+      this.grants.set(id, { process, of, token, seenValid: false });
+    }
+    if (type === 'released' || type === 'lost') this.grants.delete(id);
     else if (type === 'valid') {
       const grant = this.grants.get(id);
       if (grant) grant.seenValid = true;
@@ -43,4 +48,9 @@ export class PresentHolders {
   has({ process, of, token }: Holder): boolean {
     return this.grants.get(`${process} ${of} ${token}`)?.seenValid ?? false;
   }
+}
+
+/** `lock` of `lock/hot`. */
+export function kindOf(of: string): string {
+  return of.slice(0, of.indexOf('/'));
 }
