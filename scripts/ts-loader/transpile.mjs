@@ -22,11 +22,10 @@ const OPTIONS = {
 let typescript;
 
 /**
- * One TypeScript file as JavaScript. The compiler is loaded only for a file whose text is not in the cache:
+ * One TypeScript file as JavaScript, or another text in its place. The compiler is loaded only for a file whose text is not in the cache:
  * it alone takes longer to load than everything that a worker needs.
  */
-export function transpile(file) {
-  const source = readFileSync(file, 'utf8');
+export function transpile(file, source = readFileSync(file, 'utf8')) {
   const key = createHash('sha256').update(JSON.stringify(OPTIONS)).update(file).update(source);
   const cached = join(cache, `${key.digest('hex')}.mjs`);
   try {

@@ -12,6 +12,29 @@ export const cutOffToEtcd = cutOff('cut off to etcd', 'to-server');
 /** Etcd hears all and does it; no answer comes. */
 export const cutOffFromEtcd = cutOff('cut off from etcd', 'to-client');
 
+/**
+ * Answers are on their way for so long that they may be taken for newer than they are, and from when they come on
+ * etcd hears nothing any more: who counts from the answer holds what etcd has let go.
+ */
+export const lateAnswers: Fault = {
+  kind: 'answers late, then cut off to etcd',
+  lane: 'network',
+  leastPerMinute: 0,
+  inflict: (field) =>
+    onHolder(field, async (caught) => {
+      const { slot } = caught;
+      field.begun([slot.id]);
+      for (const way of slot.ways) way.blackhole('to-client');
+      slot.worker.thaw();
+      // A keepalive is sent every third of the TTL, and the last answer holds for most of one.
+      await pause(field, 0.34 * field.ttlMs);
+      for (const way of slot.ways) way.blackhole('both');
+      await pause(field, 0.2 * field.ttlMs);
+      for (const way of slot.ways) way.blackhole('to-server');
+      return (await isSucceeded(field, caught)) ? { targets: [slot.id] } : null;
+    }),
+};
+
 /** Nothing comes from the one member that the process hears most of. */
 export const cutOffOneMember: Fault = {
   kind: 'cut off from one member',
@@ -49,11 +72,11 @@ export const delayConnections: Fault = {
   leastPerMinute: 0,
   inflict: (field) =>
     onFree(field, async (slot) => {
+      if (slot.ways.every((way) => way.connectionsOpen === 0)) return null;
       field.begun([slot.id]);
       for (const way of slot.ways) way.delay(field.random.int(20, 300));
-      const before = bytesOf(slot.ways);
       await pause(field, 2_000, 4_000);
-      return bytesOf(slot.ways) > before ? { targets: [slot.id] } : null;
+      return { targets: [slot.id] };
     }),
 };
 
@@ -80,8 +103,4 @@ async function busiest(field: Battlefield, { ways }: Slot): Promise<TcpProxy | n
   const told = ways.map((way, index) => way.bytes('to-client') - before[index]!);
   const most = Math.max(...told);
   return most > 0 ? ways[told.indexOf(most)]! : null;
-}
-
-function bytesOf(ways: readonly TcpProxy[]): number {
-  return ways.reduce((sum, way) => sum + way.bytes('to-client'), 0);
 }
