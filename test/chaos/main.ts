@@ -2,7 +2,10 @@
 import 'reflect-metadata';
 import { runCommand } from './run/run-command.js';
 
-process.exitCode = await runCommand(process.argv.slice(2), {
+const code = await runCommand(process.argv.slice(2), {
   say: (line) => void process.stdout.write(`${line}\n`),
   complain: (line) => void process.stderr.write(`${line}\n`),
 });
+// At once, when all is written: left to itself, Node 20 was seen to spin for ever in its own taking down of
+// connections, with nothing left to run.
+process.stdout.write('', () => process.exit(code));

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PROMISES } from '../check/evidence.js';
+import { firstLine } from '../report/html-page.js';
 import { writeReport } from '../report/write-report.js';
 import { WORKS } from '../works/index.js';
 import { type ChaosCommand, readCommand } from './chaos-command.js';
@@ -15,6 +16,7 @@ import { openRealStage } from './real-stage.js';
 import { commandFor, nameOf, roundsOf } from './rounds.js';
 import type { RunOptions } from './run-options.js';
 import { foundIn, type RunResult } from './run-result.js';
+import type { Stage } from './stage.js';
 import { hasFailed } from './verdict.js';
 
 /** Where the command speaks. */
@@ -90,8 +92,8 @@ async function oneRun(
   terminal.say(`\n${commandFor(options)}`);
   let progress: Progress | undefined;
   try {
-    const onStage = (stage: { fleet: Parameters<typeof progressOf>[1]['fleet'] }) => {
-      progress = progressOf(options, stage, terminal);
+    const onStage = (stage: Stage) => {
+      progress = new Progress(options, stage, (line) => terminal.say(line));
     };
     const result = await chaosRun(options, openRealStage, { signal, onStage });
     sayResult(result, terminal);
@@ -99,14 +101,6 @@ async function oneRun(
   } finally {
     progress?.[Symbol.dispose]();
   }
-}
-
-function progressOf(
-  options: RunOptions,
-  stage: ConstructorParameters<typeof Progress>[1],
-  terminal: Terminal,
-): Progress {
-  return new Progress(options, stage, (line) => terminal.say(line));
 }
 
 /** Notes are kept where the page goes; else in a temporary folder that outlives only a run that failed. */
@@ -128,7 +122,7 @@ function sayResult(result: RunResult, terminal: Terminal): void {
   for (const [promise, what] of found) {
     const count = (said.get(promise) ?? 0) + 1;
     said.set(promise, count);
-    if (count <= SAID) terminal.say(`  ✗ ${PROMISES[promise]}: ${what}`);
+    if (count <= SAID) terminal.say(`  ✗ ${PROMISES[promise]}: ${firstLine(what)}`);
   }
   for (const [promise, count] of said) {
     if (count > SAID) terminal.say(`  ✗ … ${count - SAID} more of ${promise}.`);
