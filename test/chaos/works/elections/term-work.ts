@@ -18,7 +18,7 @@ export async function leadFor(
   const until = machineNow() + ms;
   while (!span.lost && !pace.isOver && machineNow() < until) {
     await pace.rest(30, 120);
-    if (!span.lost && random.chance(0.15)) {
+    if (owned.isValid() && random.chance(0.15)) {
       void span.write(owned.guards[random.int(0, owned.guards.length - 1)]!);
     }
   }

@@ -8,6 +8,9 @@ const FROZEN_MS = 1000;
 /** Being valid goes without saying for so long; the last moment of it never does. */
 const VALID_EVERY_MS = 25;
 
+/** Whoever gives it up stands in etcd for a moment longer, and may write until it is gone there: nobody else can. */
+const GIVEN_UP = ['left', 'resigned', 'shutdown'];
+
 /** One grant, watched from its first moment to its last. */
 export class OwnedSpan {
   lost = false;
@@ -39,8 +42,9 @@ export class OwnedSpan {
     if (this.lost) return;
     this.lost = true;
     this.noteLastValid();
-    owner.book.note({ type: 'lost', ...grant, reason: owned.lossReason() });
-    if (gapMs <= FROZEN_MS) this.writeLate();
+    const reason = owned.lossReason();
+    owner.book.note({ type: 'lost', ...grant, reason });
+    if (gapMs <= FROZEN_MS && !GIVEN_UP.includes(reason)) this.writeLate();
   }
 
   /** Writes while it is owned, as far as is known. */
