@@ -209,7 +209,8 @@ export class RealChaosCluster implements ChaosCluster {
       const { leaderId, revision: own } = await member.status();
       return leaderId !== '0' && own >= revision;
     };
-    const what = `${member.name} to have revision ${revision}`;
+    const { name, server } = member;
+    const what = () => `${name} to have revision ${revision}. Its log ends:\n${server.logTail(15)}\n`;
     await waitFor(follows, { what, timeoutMs: SETTLED_MS, intervalMs: 50 });
   }
 
