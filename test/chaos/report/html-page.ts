@@ -77,8 +77,9 @@ function tableOnly({ head, rows }: Table): string {
   const header = head.map((text) => `<th scope="col">${escaped(text)}</th>`).join('');
   const body = rows.map(([first, ...rest]) => {
     const cells = rest.map(({ text, tone }) => {
-      const kinds = [tone, /\p{L}{4}/u.test(text) ? 'words' : undefined].filter(Boolean).join(' ');
-      return `<td${kinds === '' ? '' : ` class="${kinds}"`}>${escaped(text)}</td>`;
+      const shape = /\p{L}{4}/u.test(text) ? 'words' : text.length > 14 ? 'long' : undefined;
+      const kinds = [tone, shape].filter(Boolean).join(' ');
+      return `<td${kinds === '' ? '' : ` class="${kinds}"`}>${escaped(firstLine(text))}</td>`;
     });
     return `<tr><th scope="row">${escaped(first!.text)}</th>${cells.join('')}</tr>`;
   });

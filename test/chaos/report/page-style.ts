@@ -34,11 +34,12 @@ th:first-child { text-align: left; position: sticky; left: 0; background: var(--
 thead th:first-child { background: var(--band); }
 tbody th { font-weight: 400; }
 td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 8.5rem; }
 td.words { white-space: normal; text-align: left; min-width: 12rem; overflow-wrap: anywhere; }
 td.good { color: var(--good); } td.bad { color: var(--bad); font-weight: 600; }
 summary { cursor: pointer; } summary h2 { display: inline; }
 .plot { display: block; width: 100%; max-width: 44rem; margin: .5rem 0 1rem; font: 13px system-ui, sans-serif; fill: var(--ink); }
-.plot .kind { font-weight: 600; }
+.plot .kind { font-weight: 600; paint-order: stroke; stroke: var(--ground); stroke-width: 4px; }
 .plot .tick { fill: var(--quiet); text-anchor: middle; }
 .plot .grid { stroke: var(--line); }
 .plot .bound { stroke: var(--bound); stroke-dasharray: 5 4; stroke-width: 1.5; }

@@ -1,7 +1,9 @@
 import type { PromiseName } from '../check/evidence.js';
 import { grouped } from '../check/in-time.js';
 import type { SystemName } from '../systems/system.js';
-import { foundIn, type RunResult } from '../run/run-result.js';
+import { mutantNamed } from '../mutants/index.js';
+import { judgeMutant, type MutantResult } from '../mutants/run-mutants.js';
+import type { RunResult } from '../run/run-result.js';
 
 /** What is shown of some runs. */
 export interface Report {
@@ -54,10 +56,12 @@ export interface MutantRow {
   readonly line: string;
   readonly seeds: readonly number[];
   readonly seconds: number;
-  /** The promises that it broke; none if it got away. */
-  readonly caughtBy: readonly PromiseName[];
-  readonly violations: number;
-  readonly example: string | null;
+  /** What it breaks, as a sentence. */
+  readonly breaks: string;
+  /** The promises that were to catch it and did, with a proof each; none if it got away. */
+  readonly caughtBy: MutantResult['caughtBy'];
+  /** Whatever else was found broken. */
+  readonly besides: readonly PromiseName[];
 }
 
 const DEFAULT_TTL_S = 2;
@@ -94,21 +98,25 @@ function columnOf(runs: readonly RunResult[]): Column {
     inconclusive: runs.flatMap((run) =>
       run.inconclusive.map((what) => `Seed ${run.options.seed}: ${what}`),
     ),
-    takeOvers: joined(runs.flatMap((run) => Object.entries(run.takeOvers))),
+    takeOvers: joined(
+      runs.flatMap(({ figures }) =>
+        Object.values(figures).flatMap(({ samples = {} }) => Object.entries(samples)),
+      ),
+    ),
     counts: countsOf(runs),
     ttlMs: (options.ttlSeconds ?? DEFAULT_TTL_S) * 1000,
   };
 }
 
+/** Caught, if any of its runs caught it. */
 function mutantOf(runs: readonly RunResult[]): MutantRow {
   const [{ options }] = runs as [RunResult];
-  const found = runs.flatMap(foundIn);
+  const judged = runs.map((run) => judgeMutant(mutantNamed(options.mutant!), run));
+  const best = judged.find(({ caughtBy }) => caughtBy.length > 0) ?? judged[0]!;
   return {
-    ...{ name: options.mutant!, line: options.line, seeds: runs.map((run) => run.options.seed) },
+    ...{ name: best.mutant, breaks: best.breaks, caughtBy: best.caughtBy, besides: best.besides },
+    ...{ line: options.line, seeds: runs.map((run) => run.options.seed) },
     seconds: sum(runs, ({ faultMs }) => faultMs) / 1000,
-    caughtBy: [...new Set(found.map(([promise]) => promise))],
-    violations: found.length,
-    example: found[0]?.[1] ?? null,
   };
 }
 

@@ -112,13 +112,13 @@ export function mutantsTable({ mutants }: Report): Table {
   return {
     title: 'Mutants',
     note: 'The library with one deliberate fault each. A check that does not notice it is worth nothing.',
-    head: ['Mutant', 'Caught', 'By', 'Violations', 'Such as'],
-    rows: mutants.map(({ name, caughtBy, violations, example, line, seeds, seconds: ran }) => [
+    head: ['Mutant', 'What it breaks', 'Caught', 'By', 'Such as'],
+    rows: mutants.map(({ name, breaks, caughtBy, line, seeds, seconds: ran }) => [
       { text: `${name} (etcd ${line}, ${Math.round(ran)} s, seed ${seeds.join(', ')})` },
+      { text: breaks },
       caughtBy.length > 0 ? { text: 'yes', tone: 'good' } : { text: 'NO', tone: 'bad' },
-      { text: caughtBy.map((promise) => PROMISES[promise]).join('; ') },
-      { text: whole(violations) },
-      { text: example ?? '' },
+      { text: caughtBy.map(({ promise }) => PROMISES[promise]).join('; ') },
+      { text: caughtBy[0]?.proof ?? '' },
     ]),
   };
 }

@@ -8,7 +8,7 @@ import type { SystemName } from '../systems/system.js';
 const WIDTH = 520;
 const LEFT = 10;
 const RIGHT = 14;
-const TOP = 44;
+const TOP = 54;
 const STRIP = 20;
 const LABEL = 20;
 const AXIS = 46;
@@ -99,7 +99,7 @@ function axis(lastSecond: number, x: (ms: number) => number, bottom: number): st
 
 function boundLine(boundMs: number, x: (ms: number) => number, bottom: number): string {
   const at = x(boundMs).toFixed(1);
-  return `<line class="bound" x1="${at}" x2="${at}" y1="${TOP - 10}" y2="${bottom}"/><text class="bound-label" x="${at}" y="${TOP - 13}">TTL + 0.5 s</text>`;
+  return `<line class="bound" x1="${at}" x2="${at}" y1="${TOP - 8}" y2="${bottom}"/><text class="bound-label" x="${at}" y="${TOP - 12}">TTL + 0.5 s</text>`;
 }
 
 function rowsOf(columns: readonly Column[]): Row[] {

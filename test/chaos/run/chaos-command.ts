@@ -8,13 +8,7 @@ import { type Plan, SECURITIES, type Security } from './rounds.js';
 export type ChaosCommand =
   | { readonly do: 'help' }
   | { readonly do: 'recheck'; readonly folder: string; readonly out: string | null }
-  | {
-      readonly do: 'run';
-      readonly plan: Plan;
-      /** All of them, each in a directed run of its own, instead of the library as it is. */
-      readonly mutants: readonly string[];
-      readonly out: string | null;
-    };
+  | { readonly do: 'run'; readonly plan: Plan; readonly out: string | null };
 
 /** The names that there are. */
 export interface KnownNames {
@@ -71,29 +65,29 @@ export function readCommand(
       ?.split(',')
       .map((value) => oneOf(name, value.trim(), all));
 
-  const mutant = one('mutant', known.mutants);
-  if (mutant !== undefined && given.mutants) {
-    throw new ChaosUsageError('--mutants has every mutant run, --mutant one: give one of them.');
-  }
+  const mutants = given.mutants ? known.mutants : several('mutant', known.mutants);
+  const minutes = text('minutes');
   const works = several('works', known.works);
   const faults = several('faults', known.faults);
   const security = one('security', SECURITIES) as Security | undefined;
   const line = one('line', [...known.lines, 'all']) ?? known.lines.at(-1)!;
   const system = (one('system', [...SYSTEMS, 'both']) ?? 'ours') as SystemName | 'both';
-  if (system !== 'ours' && (mutant !== undefined || given.mutants)) {
+  if (system !== 'ours' && mutants) {
     throw new ChaosUsageError('Mutants are faults in this library: leave --system out.');
   }
   return {
-    ...{ do: 'run', out, mutants: given.mutants ? known.mutants : [] },
+    ...{ do: 'run', out },
     plan: {
-      seconds: numberOf('minutes', text('minutes') ?? '1', 0.05, LONGEST_MINUTES) * 60,
+      ...(minutes !== undefined && {
+        seconds: numberOf('minutes', minutes, 0.05, LONGEST_MINUTES) * 60,
+      }),
       seed: seedOf(text('seed'), now),
       lines: line === 'all' ? known.lines : [line],
       systems: system === 'both' ? SYSTEMS : [system],
       ...(security && { security }),
       ...(works && { works }),
       ...(faults && { faults }),
-      ...(mutant !== undefined && { mutant }),
+      ...(mutants && { mutants }),
     },
   };
 }

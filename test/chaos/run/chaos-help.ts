@@ -17,9 +17,9 @@ what all of them noted. Writes a page, as HTML and as Markdown, of what was foun
                    default: all that the system can do
   --faults a,b     ${wrapped(faults)}
                    default: all
-  --mutant M       a deliberate fault in the library, which must be caught:
+  --mutant a,b     deliberate faults in the library, each in the short run that must catch it:
                    ${wrapped(mutants)}
-  --mutants        each of them, one after the other, under the faults that it cannot bear
+  --mutants        all of them, one after the other
   --out FOLDER     where the page and the notes go; left out, the page goes to a temporary
                    folder, and notes are kept only of runs that failed
   --recheck FOLDER judges kept notes once more

@@ -2,7 +2,6 @@ import type { Evidence, PromiseName, Verdicts } from '../check/evidence.js';
 import type { NemesisNote } from '../history/note.js';
 import type { ChaosWork } from '../works/work.js';
 import type { Judgement } from './run-result.js';
-import { takeOvers } from './take-overs.js';
 
 /** A kind of fault that a run had, and how often it must have hit in a minute for the run to say anything. */
 export interface DemandedFault {
@@ -36,10 +35,6 @@ export function judge(
       ...tooRare(faults, hits, minutes),
       ...problems,
     ],
-    takeOvers: takeOvers(
-      evidence,
-      works.map(({ name }) => name),
-    ),
     figures: Object.fromEntries(works.map((work) => [work.name, work.figures(evidence)])),
   };
 }

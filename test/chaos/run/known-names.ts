@@ -1,4 +1,5 @@
 import { KNOWN_LINES } from '../../support/etcd-fetch/etcd-line.js';
+import { MUTANTS } from '../mutants/index.js';
 import { FAULTS } from '../nemesis/faults/index.js';
 import { WORKS } from '../works/index.js';
 import type { KnownNames } from './chaos-command.js';
@@ -9,6 +10,6 @@ export function knownNames(): KnownNames {
     lines: KNOWN_LINES.map(({ name }) => name),
     works: WORKS.map(({ name }) => name),
     faults: FAULTS.map(({ kind }) => kind),
-    mutants: [],
+    mutants: MUTANTS.map(({ name }) => name),
   };
 }

@@ -59,13 +59,10 @@ function recheck(
 }
 
 async function run(
-  { plan, mutants, out }: Extract<ChaosCommand, { do: 'run' }>,
+  { plan, out }: Extract<ChaosCommand, { do: 'run' }>,
   terminal: Terminal,
 ): Promise<number> {
-  const rounds =
-    mutants.length === 0
-      ? roundsOf(plan)
-      : mutants.flatMap((mutant) => roundsOf({ ...plan, mutant }));
+  const rounds = roundsOf(plan);
   const folder = out === null ? mkdtempSync(join(tmpdir(), 'chaos-')) : resolve(out);
   mkdirSync(folder, { recursive: true });
   const interrupt = interruptible(terminal);

@@ -23,8 +23,6 @@ export interface Judgement {
   readonly violations: Verdicts;
   /** Why the run says nothing; empty if it does. */
   readonly inconclusive: readonly string[];
-  /** Milliseconds from a fault upon an owner until another process owned the same, by the fault's kind. */
-  readonly takeOvers: Readonly<Record<string, readonly number[]>>;
   /** By work. */
   readonly figures: Readonly<Record<string, Figures>>;
 }

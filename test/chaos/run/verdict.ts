@@ -1,3 +1,5 @@
+import { mutantNamed } from '../mutants/index.js';
+import { judgeMutant } from '../mutants/run-mutants.js';
 import { isClean, type RunResult } from './run-result.js';
 
 /**
@@ -7,6 +9,8 @@ import { isClean, type RunResult } from './run-result.js';
 export function hasFailed(result: RunResult): boolean {
   const { system, mutant } = result.options;
   if (system !== 'ours') return false;
-  if (mutant !== undefined) return isClean(result);
+  if (mutant !== undefined) {
+    return judgeMutant(mutantNamed(mutant), result).caughtBy.length === 0;
+  }
   return !isClean(result) || result.inconclusive.length > 0;
 }
