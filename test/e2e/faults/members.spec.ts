@@ -74,7 +74,7 @@ describeAtOnce(lines, 'a leader that holds a lock and watches', (line) => {
   });
 
   it('goes on while the disk of the member that it is on is full', async (context) => {
-    if (!cluster.has.has('small-disk')) return context.skip(cluster.lacks.join(' '));
+    context.skip(!cluster.has.has('small-disk'), cluster.lacks.join(' '));
     const member = telling(cluster, standing);
     await cluster.fillDisk(member);
     expect(member.server.logTail(200)).toContain('no space left on device');

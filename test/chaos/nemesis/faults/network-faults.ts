@@ -13,8 +13,8 @@ export const cutOffToEtcd = cutOff('cut off to etcd', 'to-server');
 export const cutOffFromEtcd = cutOff('cut off from etcd', 'to-client');
 
 /**
- * Answers are on their way for so long that they may be taken for newer than they are, and from when they come on
- * etcd hears nothing any more: who counts from the answer holds what etcd has let go.
+ * Answers take longer than the margin that a lease leaves, and less than the patience of who waits for them; then
+ * etcd hears nothing any more. Who counts from the answer holds what etcd has let go.
  */
 export const lateAnswers: Fault = {
   kind: 'answers late, then cut off to etcd',
@@ -24,12 +24,10 @@ export const lateAnswers: Fault = {
     onHolder(field, async (caught) => {
       const { slot } = caught;
       field.begun([slot.id]);
-      for (const way of slot.ways) way.blackhole('to-client');
+      for (const way of slot.ways) way.delay(0.22 * field.ttlMs, 'to-client');
       slot.worker.thaw();
-      // A keepalive is sent every third of the TTL, and the last answer holds for most of one.
-      await pause(field, 0.34 * field.ttlMs);
-      for (const way of slot.ways) way.blackhole('both');
-      await pause(field, 0.2 * field.ttlMs);
+      // A keepalive is sent every third of the TTL.
+      await pause(field, field.ttlMs);
       for (const way of slot.ways) way.blackhole('to-server');
       return (await isSucceeded(field, caught)) ? { targets: [slot.id] } : null;
     }),
