@@ -7,20 +7,9 @@ import {
   isLoopback,
   isWildcard,
 } from './embedded-etcd.options.js';
-import { EtcdStatus } from './etcd-status.js';
-import { headerFactory, newIdentity } from './grpc/header.js';
-import { OpenStreams } from './grpc/open-streams.js';
 import { type ServiceName, etcdServices } from './grpc/proto.js';
-import { kvService } from './kv/kv.service.js';
-import { leaseService } from './lease/lease.service.js';
-import { Lessor } from './lease/lessor.js';
-import { authService } from './server/auth.service.js';
-import { clusterService } from './server/cluster.service.js';
+import { EtcdCore } from './etcd-core.js';
 import { GrpcListener } from './server/grpc-listener.js';
-import { maintenanceService } from './server/maintenance.service.js';
-import { MvccStore } from './store/mvcc-store.js';
-import { WatchHub } from './watch/watch-hub.js';
-import { watchService } from './watch/watch.service.js';
 
 const DEFAULT_PROGRESS_INTERVAL_MS = 600_000;
 
@@ -43,7 +32,8 @@ export class EmbeddedEtcd {
     readonly endpoint: string,
     /** The port that it listens on. */
     readonly port: number,
-    private readonly shutDown: () => Promise<void>,
+    private readonly core: EtcdCore,
+    private readonly listener: GrpcListener,
   ) {}
 
   /**
@@ -54,37 +44,18 @@ export class EmbeddedEtcd {
    */
   static async start(options: EmbeddedEtcdOptions = {}): Promise<EmbeddedEtcd> {
     const address = addressOf(options);
-    const clock = options.clock ?? systemClock;
-    const identity = newIdentity();
-    const header = headerFactory(identity);
-    const streams = new OpenStreams();
-    const lessor = new Lessor(clock);
-    const store = new MvccStore(lessor);
-    const hub = new WatchHub(store);
-    lessor.onEnd((keys) =>
-      store.write((transaction) => {
-        for (const key of keys) transaction.deleteRange({ from: key, to: null });
-      }),
+    const core = new EtcdCore(
+      options.clock ?? systemClock,
+      options.progressNotifyIntervalMs ?? DEFAULT_PROGRESS_INTERVAL_MS,
     );
-
     // Known only once the port is.
     let clientUrl: string | null = null;
     const definitions = etcdServices();
-    const implementations: Record<ServiceName, object> = {
-      KV: kvService(store, lessor, header),
-      Lease: leaseService(lessor, store, header, streams),
-      Watch: watchService(store, hub, header, streams, {
-        clock,
-        progressIntervalMs: options.progressNotifyIntervalMs ?? DEFAULT_PROGRESS_INTERVAL_MS,
-      }),
-      Cluster: clusterService({ identity, clientUrl: () => clientUrl }, header),
-      Maintenance: maintenanceService(store, identity, header),
-      Auth: authService(store, header),
-    };
+    const services = core.services(() => clientUrl);
     const listener = new GrpcListener(
-      (Object.keys(implementations) as ServiceName[]).map((name) => ({
+      (Object.keys(services) as ServiceName[]).map((name) => ({
         definition: definitions[name],
-        implementation: implementations[name] as never,
+        implementation: services[name] as never,
       })),
     );
 
@@ -94,13 +65,7 @@ export class EmbeddedEtcd {
     const endpoint = endpointOf(address.host, port);
     if (!isWildcard(address.host)) clientUrl = endpoint;
     announce(endpoint, address.host, options.logger);
-
-    return new EmbeddedEtcd(endpoint, port, async () => {
-      lessor.close();
-      hub.close();
-      streams.failAll(EtcdStatus.stopped());
-      await listener.close();
-    });
+    return new EmbeddedEtcd(endpoint, port, core, listener);
   }
 
   /**
@@ -110,6 +75,11 @@ export class EmbeddedEtcd {
   close(): Promise<void> {
     this.closing ??= this.shutDown();
     return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
+    this.core.close();
+    await this.listener.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,13 +4,13 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import type { MonotonicClock } from '../client/clock.js';
+import { systemClock, type MonotonicClock } from '../client/clock.js';
 import { EtcdClient } from '../client/etcd-client.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { CoordinationConnection } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { DuplicateConnectionError, UnknownConnectionError } from './coordination.errors.js';
-import { COORDINATION_CLOCK } from './coordination.tokens.js';
+import { OPTIONS_REWRITE, type OptionsRewrite } from './coordination.tokens.js';
 import { mayStartWithout, snapshotOf } from './start-without-etcd.js';
 
 /**
@@ -25,14 +25,16 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   private readonly connections = new Map<string, CoordinationConnection>();
   private abandoned = false;
 
-  constructor(
-    /** By which all connections of the application tell the time. */
-    @Inject(COORDINATION_CLOCK) readonly clock: MonotonicClock,
-  ) {}
+  constructor(@Inject(OPTIONS_REWRITE) private readonly rewrite: OptionsRewrite) {}
 
   /** Every connection of the application, in the order in which they came about. */
   get all(): readonly CoordinationConnection[] {
     return [...this.connections.values()];
+  }
+
+  /** By which the application tells the time: that of its first connection. */
+  get clock(): MonotonicClock {
+    return this.all[0]?.parts.client.clock ?? systemClock;
   }
 
   /**
@@ -47,7 +49,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
     return this.allOrNone(async () => {
       if (this.names.has(name)) throw new DuplicateConnectionError(name);
       this.names.add(name);
-      return make();
+      return this.rewrite(await make());
     });
   }
 
@@ -58,7 +60,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
    */
   openSnapshot(options: ResolvedCoordinationOptions): Promise<ConfigSnapshot | null> {
     return this.allOrNone(async () => {
-      const snapshot = snapshotOf(options, this.clock);
+      const snapshot = snapshotOf(options, options.clock ?? systemClock);
       if (!snapshot) return null;
       this.opened.add(snapshot);
       await snapshot.open();
@@ -76,7 +78,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
   ): Promise<EtcdClient> {
     return this.allOrNone(async () => {
       const client = await EtcdClient.connect(options.client, {
-        clock: this.clock,
+        ...(options.clock && { clock: options.clock }),
         startWithout: (error) => mayStartWithout(options, snapshot, error),
       });
       this.opened.add(client);

@@ -11,6 +11,7 @@ import type {
   TlsCredentials,
   UserCredentials,
 } from '../client/client-options.js';
+import type { MonotonicClock } from '../client/clock.js';
 import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
 import type { LockTurns } from '../lock/lock-options.js';
 import type { SessionOptions } from '../session/session-options.js';
@@ -127,6 +128,8 @@ export interface ResolvedCoordinationOptions {
   readonly watch: Required<WatchServiceOptions>;
   readonly lock: LockTurns;
   readonly shutdown: ShutdownOptions;
+  /** By which everything on the connection tells the time. Default the machine's monotonic clock. */
+  readonly clock?: MonotonicClock;
 }
 
 export const DEFAULT_NAMESPACE = 'coordination';

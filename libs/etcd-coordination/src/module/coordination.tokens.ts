@@ -1,6 +1,5 @@
 import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
 import type { Etcd3 } from 'etcd3';
-import type { MonotonicClock } from '../client/clock.js';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { importAdvice } from '../nest/connection-symbols.js';
@@ -44,10 +43,13 @@ export function InjectCoordination(
   return Inject(getCoordinationToken(service, connection));
 }
 
-/** The token of the clock of an application's connections. A test gives another one. */
-export const COORDINATION_CLOCK: InjectionToken<MonotonicClock> = Symbol(
-  'the clock of etcd connections',
-);
+/** Changes the options of every connection of an application, once they are validated. */
+export type OptionsRewrite = (
+  options: ResolvedCoordinationOptions,
+) => ResolvedCoordinationOptions | Promise<ResolvedCoordinationOptions>;
+
+/** The token of the {@link OptionsRewrite}: a test puts its own etcd and its own time in place of what is given. */
+export const OPTIONS_REWRITE: InjectionToken<OptionsRewrite> = Symbol('options of etcd, rewritten');
 
 /** The token of the validated options of a connection, its name claimed. */
 export function optionsToken(connection: string): InjectionToken<ResolvedCoordinationOptions> {

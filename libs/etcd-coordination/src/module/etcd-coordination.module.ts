@@ -1,12 +1,11 @@
-import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { systemClock } from '../client/clock.js';
+import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ConfigExplorer } from '../config/config.explorer.js';
 import { ElectionExplorer } from '../election/election.explorer.js';
 import { ConfigParticipation, ConfigRetirement } from './config-participation.js';
 import { connectionExports, connectionProviders } from './connection.providers.js';
 import { ConnectionRegistry } from './connection-registry.js';
 import type { CoordinationAsyncOptions, CoordinationOptions } from './coordination-options.js';
-import { COORDINATION_CLOCK } from './coordination.tokens.js';
+import { OPTIONS_REWRITE, type OptionsRewrite } from './coordination.tokens.js';
 import { ElectionParticipation } from './election-participation.js';
 import { GateParticipation } from './gate-participation.js';
 import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
@@ -15,10 +14,12 @@ import { readConnectionName, validateOptions } from './validate-options.js';
 // Nest keys dynamic modules by reference, so each forRoot call makes one of its own. What an
 // application has once, however many connections there are, lives in these two static ones.
 
+const asGiven: OptionsRewrite = (options) => options;
+
 @Global()
 @Module({
   providers: [
-    { provide: COORDINATION_CLOCK, useValue: systemClock },
+    { provide: OPTIONS_REWRITE, useValue: asGiven },
     ConnectionRegistry,
     ConfigExplorer,
     ConfigParticipation,
@@ -55,8 +56,7 @@ export class EtcdCoordinationModule {
    */
   static forRoot(options: CoordinationOptions): DynamicModule {
     const resolved = validateOptions(options);
-    const providers = [syncOptionsProvider(resolved), ...connectionProviders(resolved.connection)];
-    return globalModule({ providers, exports: connectionExports(resolved.connection) });
+    return coordinationModule(resolved.connection, [syncOptionsProvider(resolved)]);
   }
 
   /**
@@ -67,20 +67,25 @@ export class EtcdCoordinationModule {
    */
   static forRootAsync(options: CoordinationAsyncOptions): DynamicModule {
     const connection = readConnectionName(options?.connection);
-    const providers = [
-      ...asyncOptionsProviders(options, connection),
-      ...connectionProviders(connection),
-    ];
-    const { imports = [] } = options;
-    return globalModule({ imports, providers, exports: connectionExports(connection) });
+    return coordinationModule(
+      connection,
+      asyncOptionsProviders(options, connection),
+      options.imports,
+    );
   }
 }
 
-function globalModule({ imports = [], ...rest }: Omit<DynamicModule, 'module'>): DynamicModule {
+/** A connection whose options come from `options`, which provide the token of them. */
+export function coordinationModule(
+  connection: string,
+  options: readonly Provider[],
+  imports: DynamicModule['imports'] = [],
+): DynamicModule {
   return {
     module: EtcdCoordinationModule,
     global: true,
     imports: [ConnectionsModule, ParticipationModule, ...imports],
-    ...rest,
+    providers: [...options, ...connectionProviders(connection)],
+    exports: connectionExports(connection),
   };
 }

@@ -18,3 +18,9 @@ export function prefixRange(prefix: string): KeyRange {
   rangeEnd[rangeEnd.length - 1]! += 1;
   return { key, rangeEnd };
 }
+
+/** Whether a key lies in a range. */
+export function rangeHolds({ key, rangeEnd }: KeyRange, candidate: Buffer): boolean {
+  if (!rangeEnd) return key.equals(candidate);
+  return Buffer.compare(key, candidate) <= 0 && Buffer.compare(candidate, rangeEnd) < 0;
+}

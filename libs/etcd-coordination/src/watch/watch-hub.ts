@@ -11,7 +11,7 @@ import {
 } from '../client/etcd.errors.js';
 import { isStaleToken, type GrpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
-import type { KeyRange } from './key-range.js';
+import { rangeHolds, type KeyRange } from './key-range.js';
 import { RangeWatch, type RangeWatchHandlers } from './range-watch.js';
 import { StreamPulse } from './stream-pulse.js';
 
@@ -75,6 +75,12 @@ export class WatchHub {
     if (this.stream) this.create(this.stream, watch);
     else this.connect();
     return { cancel: () => this.cancel(watch) };
+  }
+
+  /** Whether a watch stands on etcd that is told of that key. */
+  isWatching(key: string): boolean {
+    const bytes = Buffer.from(key);
+    return [...this.byId.values()].some(({ range }) => rangeHolds(range, bytes));
   }
 
   /** Ends the stream, and tells every watch that it is over. */

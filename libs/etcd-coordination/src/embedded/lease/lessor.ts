@@ -93,6 +93,11 @@ export class Lessor implements LeaseAttachments {
     return lease.ttl;
   }
 
+  /** As a new leader of the cluster does: every lease begins its time anew. */
+  renewAll(): void {
+    for (const { id } of this.byDeadline()) this.renew(id);
+  }
+
   /** @throws EtcdStatus if there is no such lease */
   revoke(id: LeaseId): void {
     const lease = this.leases.get(id);
