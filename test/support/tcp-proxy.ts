@@ -43,6 +43,7 @@ export class TcpProxy {
   private readonly connections = new Set<Connection>();
   private hole: BlackholeWay | null = null;
   private delayMs = 0;
+  private delayed: BlackholeWay = 'both';
   private hook: ByteHook = (_direction, data) => data;
   private opened = 0;
   private boundPort = 0;
@@ -120,9 +121,10 @@ export class TcpProxy {
     }
   }
 
-  /** Every piece of data arrives this much later, in order. */
-  delay(ms: number): void {
+  /** Every piece of data that goes this way arrives this much later, in order. */
+  delay(ms: number, way: BlackholeWay = 'both'): void {
     this.delayMs = ms;
+    this.delayed = way;
     for (const connection of this.connections) this.applyModes(connection);
   }
 
@@ -200,7 +202,8 @@ export class TcpProxy {
 
   private applyModes({ flows }: Connection): void {
     for (const direction of ['to-server', 'to-client'] as const) {
-      flows[direction].delay(this.delayMs);
+      const isDelayed = this.delayed === 'both' || this.delayed === direction;
+      flows[direction].delay(isDelayed ? this.delayMs : 0);
       if (this.hole === 'both' || this.hole === direction) flows[direction].hold();
       else flows[direction].release();
     }

@@ -128,10 +128,23 @@ function staleReads(
     const until = note.t - note.ageMs - lagMs;
     const newest = newestAccepted(publications, until);
     if (BigInt(note.revision) >= newest) return [];
+    // Whoever was away at the time comes back to the bad one, and never sees the good one before it.
+    if (isSpoiled(publications, newest, note.t - note.ageMs)) return [];
     return [
       `Process ${note.process} read revision ${note.revision} at ${at(note.t)} and was told that it was ${note.ageMs} ms old, and revision ${newest} had been published more than ${lagMs} ms before that.`,
     ];
   });
+}
+
+/** Whether something that does not validate may have taken the place of a good revision by then. */
+function isSpoiled(publications: Map<string, Publication>, good: bigint, by: number): boolean {
+  return [...publications.values()].some(
+    ({ attempt, answer }) =>
+      !attempt.valid &&
+      attempt.t <= by &&
+      answer?.outcome !== 'refused' &&
+      (answer?.outcome !== 'accepted' || BigInt(answer.revision) > good),
+  );
 }
 
 function newestAccepted(publications: Map<string, Publication>, until: number): bigint {

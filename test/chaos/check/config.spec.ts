@@ -88,6 +88,11 @@ describe('configFaults', () => {
     const unread = read('1.0', 8000, 5, 'a', { ageMs: null });
     expect(configFaults([...published, old, unsynced, unread])).toEqual([]);
     expect(configFaults([...published, read('1.0', 6000, 5, 'a')])).toEqual([]);
+    // What it missed had been spoiled by a bad push before it was back; one before that is no excuse.
+    const spoilt = publication(30, 'bad', 9, { valid: false, via: 'raw' });
+    expect(configFaults([...published, ...spoilt, late])).toEqual([]);
+    const before = publication(15, 'bad', 7, { valid: false, via: 'raw' });
+    expect(configFaults([...published, ...before, late])).toHaveLength(1);
   });
 });
 

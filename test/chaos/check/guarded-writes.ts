@@ -26,6 +26,15 @@ export function acceptedWrites(
   );
 }
 
+/** What `fenced` does before it sends. */
+export interface FencedWrites {
+  /**
+   * It asks the grant's clock: what grants of one process share a key, so that etcd cannot tell them apart. Where
+   * each grant has a key of its own, as in an election, etcd alone is asked. Default true.
+   */
+  readonly checkedHere?: boolean;
+}
+
 /**
  * No write is accepted from a token older than one accepted before, none that was sent through `fenced` under a
  * grant known to be lost, none twice; and answers tell what etcd has.
@@ -33,11 +42,12 @@ export function acceptedWrites(
 export function writeFaults(
   notes: readonly OwnershipNote[],
   accepted: readonly AcceptedWrite[],
+  { checkedHere = true }: FencedWrites = {},
 ): string[] {
   const sent = new Map(notes.flatMap((note) => (note.type === 'sent' ? [[idOf(note), note]] : [])));
   return [
     ...untrueAnswers(notes, accepted),
-    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)))),
+    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)), checkedHere)),
     ...staleWrites(accepted),
   ];
 }
@@ -59,12 +69,16 @@ function untrueAnswers(
   });
 }
 
-function originFaults(write: AcceptedWrite, origin: Sent | undefined): string[] {
+function originFaults(
+  write: AcceptedWrite,
+  origin: Sent | undefined,
+  checkedHere: boolean,
+): string[] {
   const faults: string[] = [];
   if (!origin || origin.token !== write.token) {
     faults.push(`${named(write)} is in etcd, and nobody sent it.`);
   }
-  if (origin?.guard === 'fenced' && !origin.valid) {
+  if (checkedHere && origin?.guard === 'fenced' && !origin.valid) {
     faults.push(`${named(write)} was accepted, and its grant was lost before it was sent.`);
   }
   if (write.version > 1) faults.push(`${named(write)} was applied ${write.version} times.`);

@@ -34,7 +34,7 @@ function holdingsOfOne(notes: readonly OwnershipNote[]): Holding[] {
       const { token, process, t } = note;
       open.set(grantId(note), { token, process, from: t, to: null });
     }
-    const span = note.type === 'valid' ? open.get(grantId(note)) : undefined;
+    const span = saysValid(note) ? open.get(grantId(note)) : undefined;
     if (span) span.to = note.t;
   }
   return [...open.values()]
@@ -42,4 +42,11 @@ function holdingsOfOne(notes: readonly OwnershipNote[]): Holding[] {
       to === null ? [] : [{ token: BigInt(token), process, from, to }],
     )
     .sort((a, b) => a.from - b.from);
+}
+
+type Valid = OwnershipNote & { readonly type: 'valid' | 'woke' };
+
+/** What was valid after a moment was so before: one that woke up and said so had been, all the while. */
+function saysValid(note: OwnershipNote): note is Valid {
+  return note.type === 'valid' || (note.type === 'woke' && note.valid);
 }

@@ -14,14 +14,26 @@ export function lossFaults(notes: readonly OwnershipNote[]): string[] {
     if (note.type === 'valid' && lost.has(id)) {
       faults.push(`${named} was valid again at ${note.t.toFixed(3)}, after its loss.`);
     }
-    if (note.type === 'woke' && (note.aborted ? note.validAfter : !note.valid)) {
-      faults.push(
-        `${named} woke up with isValid() ${note.valid}, then signal.aborted ${note.aborted}, then isValid() ${note.validAfter}.`,
-      );
-    }
+    if (note.type === 'woke' && disagrees(note))
+      faults.push(`${named} woke up with ${said(note)}.`);
     if (note.type === 'used' && note.outcome === 'resolved' && !note.validAtEnd) {
       faults.push(`${named}: using() resolved, and it was lost when its work ended.`);
     }
   }
   return faults;
+}
+
+type Woke = OwnershipNote & { readonly type: 'woke' };
+
+/** What was over stays over from the one statement to the next, whichever of the two was asked first. */
+function disagrees({ valid, aborted, validAfter, signalFirst }: Woke): boolean {
+  if (validAfter && (aborted || !valid)) return true;
+  if (signalFirst) return aborted === valid;
+  return !valid && !aborted;
+}
+
+function said({ valid, aborted, validAfter, signalFirst }: Woke): string {
+  const [clock, signal] = [`isValid() ${valid}`, `signal.aborted ${aborted}`];
+  const order = signalFirst ? [signal, clock] : [clock, signal];
+  return [...order, `isValid() ${validAfter}`].join(', then ');
 }

@@ -101,6 +101,14 @@ describe('overlaps', () => {
     expect(overlaps(notes)).toHaveLength(1);
   });
 
+  it('finds one that woke up and did not know, until it was told', () => {
+    const notes = [
+      ...[a.granted(10), a.valid(20), b.granted(40), b.valid(50)],
+      ...[a.woke(45, { valid: true, aborted: true, validAfter: false }), a.lost(45)],
+    ];
+    expect(overlaps(notes)).toHaveLength(1);
+  });
+
   it('does not call that an overlap which a frozen holder never claimed', () => {
     // Its last word was at 20; it woke up at 60 and knew.
     const notes = [
@@ -150,6 +158,14 @@ describe('lossFaults', () => {
     expect(woke(true, false, true)).toEqual([]);
     // It may end between two statements.
     expect(woke(true, true, false)).toEqual([]);
+    const signalFirst = (aborted: boolean, valid: boolean) =>
+      lossFaults([a.woke(1, { aborted, valid, validAfter: valid, signalFirst: true })]);
+    expect(signalFirst(false, false)).toEqual([
+      expect.stringMatching(/woke up with signal\.aborted false, then isValid\(\) false/),
+    ]);
+    expect(signalFirst(true, true)).toHaveLength(1);
+    expect(signalFirst(true, false)).toEqual([]);
+    expect(signalFirst(false, true)).toEqual([]);
   });
 
   it('finds a loss that using() kept quiet', () => {
@@ -193,6 +209,8 @@ describe('writeFaults', () => {
     const late = [a.sent('a1', { valid: false, late: true })];
     expect(writeFaults(late, [accepted('a1', '5', 100)])).toHaveLength(1);
     expect(writeFaults(late, [])).toEqual([]);
+    // Where only etcd is asked, the key may stand a little longer, and nobody newer is there.
+    expect(writeFaults(late, [accepted('a1', '5', 100)], { checkedHere: false })).toEqual([]);
   });
 
   it('finds answers that are not true', () => {

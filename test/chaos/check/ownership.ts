@@ -19,6 +19,8 @@ export type OwnershipNote = Note & { readonly of: string } & (
         readonly valid: boolean;
         readonly aborted: boolean;
         readonly validAfter: boolean;
+        /** `aborted` was asked before `valid`. */
+        readonly signalFirst?: boolean;
       })
     /** A guarded write is about to be sent; `valid` was asked just before. */
     | (Grant & {

@@ -6,7 +6,7 @@ export const configMutants: readonly Mutant[] = [
     name: 'invalid-config-accepted',
     breaks: 'A configuration is swapped in without its schema being asked.',
     caughtBy: ['config'],
-    run: { seconds: 10, works: ['config'], faults: ['reset connections'] },
+    run: { seconds: 30, works: ['config'], faults: ['reset connections'] },
     replacements: [
       {
         file: 'config/config-evaluator.ts',

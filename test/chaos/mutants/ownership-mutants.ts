@@ -27,14 +27,16 @@ export const ownershipMutants: readonly Mutant[] = [
     run: {
       seconds: 30,
       works: ['locks'],
-      faults: ['cut off from etcd', 'cut off from one member'],
+      faults: ['reset connections', 'kill leader', 'cut off from one member'],
     },
     replacements: [
       {
         file: ENTRANCE,
-        find: '    if (!answer?.succeeded) return false;\n    claim.stand(answer.revision);',
-        replace:
-          "    if (answer && !answer.succeeded) return false;\n    claim.stand(answer?.revision ?? '1');",
+        find: 'if (error instanceof WriteOutcomeUnknownError) return null;',
+        replace: `if (error instanceof WriteOutcomeUnknownError) {
+          claim.mayStand = false;
+          return { succeeded: true, revision: '1', responses: [{ response_range: { kvs: [] } }] };
+        }`,
       },
     ],
   },

@@ -14,7 +14,11 @@ export class OwnedEvidence {
   readonly accepted: readonly AcceptedWrite[];
 
   /** @param kind the start of what is owned in this work, such as `lock/` */
-  constructor(evidence: Evidence, work: string, kind: string) {
+  constructor(
+    evidence: Evidence,
+    work: string,
+    private readonly kind: string,
+  ) {
     this.notes = evidence.notesOf<OwnershipNote>(work);
     this.accepted = acceptedWrites(evidence).filter(({ of }) => of.startsWith(kind));
   }
@@ -23,7 +27,7 @@ export class OwnedEvidence {
     return {
       'one-owner': overlaps(this.notes),
       tokens: tokenFaults(this.notes),
-      fencing: writeFaults(this.notes, this.accepted),
+      fencing: writeFaults(this.notes, this.accepted, { checkedHere: this.kind === 'lock/' }),
       loss: lossFaults(this.notes),
     };
   }

@@ -68,11 +68,15 @@ export class OwnedSpan {
 
   private woke(gapMs: number, at: number): void {
     const { owned, owner, grant } = this;
+    // Whichever is asked first has to know by itself.
+    const signalFirst = owner.random.chance(0.5);
+    const first = signalFirst && owned.isAborted();
     const valid = owned.isValid();
-    const aborted = owned.isAborted();
+    const aborted = signalFirst ? first : owned.isAborted();
     const validAfter = owned.isValid();
     this.noteLastValid();
-    owner.book.note({ type: 'woke', ...grant, gapMs, valid, aborted, validAfter }, at);
+    const seen = { valid, aborted, validAfter, signalFirst };
+    owner.book.note({ type: 'woke', ...grant, gapMs, ...seen }, at);
     this.writeLate();
   }
 
