@@ -1,3 +1,7 @@
+import { cpSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { waitFor } from '../../support/wait-for.js';
 import { machineNow } from '../../e2e/election/machine-clock.js';
 import { awaitWorks } from './awaited.js';
 import { judge, type Matter } from './judge.js';
@@ -5,8 +9,10 @@ import { keepRun } from './kept-run.js';
 import { RunEvidence } from './run-evidence.js';
 import type { RunOptions } from './run-options.js';
 import { type Judgement, isClean, type RunResult } from './run-result.js';
-import type { Stage } from './stage.js';
+import type { Processes, Stage } from './stage.js';
 import { libraryVersion } from './versions.js';
+
+const START_MS = 60_000;
 
 export interface Direction {
   /** Ends the harm before its time; what was begun is healed and checked all the same. */
@@ -37,21 +43,21 @@ export async function chaosRun(
     evidence.finalList = await stage.truth.finalList();
     stage.fleet.look();
 
-    const { works, faults, etcdVersion, folder } = stage;
+    const { works, faults, etcdVersion, truth, problems } = stage;
     const matter: Matter = {
       works,
       faults,
       faultMs,
       late,
-      problems: [...stage.truth.missed, ...stage.problems],
+      problems: [...truth.missed, ...problems],
     };
     const judgement = judge(matter, evidence);
+    const folder = folderToKeep(options, judgement, stage);
     const result: RunResult = {
-      ...{ options, etcdVersion, startedAt, faultMs, ...judgement },
+      ...{ options, etcdVersion, startedAt, faultMs, ...judgement, folder },
       ...{ nodeVersion: process.versions.node, libraryVersion: libraryVersion() },
-      folder: isWorthKeeping(options, judgement) ? folder : null,
     };
-    if (result.folder !== null) keepRun(folder, result, matter, evidence);
+    if (folder !== null) keepRun(folder, result, matter, evidence);
     return result;
   } finally {
     await stage.stop();
@@ -79,6 +85,11 @@ async function harmed(stage: Stage, forMs: number, signal?: AbortSignal): Promis
 async function healed(stage: Stage, evidence: RunEvidence): Promise<string[]> {
   const { fleet, works, book } = stage;
   await stage.heal();
+  // A process takes its time to start, and that is not what is awaited of the library.
+  await waitFor(() => allHaveStarted(fleet), {
+    what: 'all to have started',
+    timeoutMs: START_MS,
+  }).catch(() => undefined);
   const healedAt = machineNow();
   book.note({ type: 'healed' }, healedAt);
   evidence.healedAt = healedAt;
@@ -89,6 +100,19 @@ async function healed(stage: Stage, evidence: RunEvidence): Promise<string[]> {
   });
 }
 
-function isWorthKeeping(options: RunOptions, judgement: Judgement): boolean {
-  return options.folder !== undefined || !isClean(judgement) || judgement.inconclusive.length > 0;
+function allHaveStarted(fleet: Processes): boolean {
+  fleet.look();
+  const started = new Set(
+    fleet.notesOf('life').flatMap(({ type, process }) => (type === 'started' ? [process] : [])),
+  );
+  return fleet.slots.every(({ id }) => started.has(id));
+}
+
+/** Where the notes outlive this process: where they were asked for, or, after a run that says nothing good, a copy. */
+function folderToKeep(options: RunOptions, judgement: Judgement, stage: Stage): string | null {
+  if (options.folder !== undefined) return options.folder;
+  if (isClean(judgement) && judgement.inconclusive.length === 0) return null;
+  const kept = mkdtempSync(join(tmpdir(), 'chaos-notes-'));
+  cpSync(stage.folder, kept, { recursive: true });
+  return kept;
 }
