@@ -38,7 +38,7 @@ export class RunEvidence implements Evidence {
   }
 
   /** Sorted anew only when more has been read: rules ask over and over. */
-  notesOf<N extends Note = Note>(work: string): readonly N[] {
+  readonly notesOf = <N extends Note = Note>(work: string): readonly N[] => {
     const read = this.stage.fleet.notesOf(work);
     let sorted = this.sorted.get(work);
     if (sorted?.length !== read.length) {
@@ -46,5 +46,5 @@ export class RunEvidence implements Evidence {
       this.sorted.set(work, sorted);
     }
     return sorted.notes as readonly N[];
-  }
+  };
 }
