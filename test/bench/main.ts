@@ -20,6 +20,7 @@ import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
 import { startMeasure } from './start.measure.js';
 import { stmMeasures } from './stm.measure.js';
+import { fleetTestMeasure } from './testing.measure.js';
 import { watchBurstMeasure, watchLatencyMeasure } from './watch.measure.js';
 
 // What is measured is not the terminal.
@@ -56,6 +57,7 @@ const measures: Measure[] = [
   ...locks.all,
   configFanOut.measure,
   ...stmMeasures(plain, pair[0]),
+  fleetTestMeasure(),
 ];
 let missed = 0;
 for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted))) {

@@ -70,6 +70,29 @@ describe('the package as it is published', () => {
     expect(stdout.trim()).toBe('function function');
   });
 
+  it('tests a fleet, and leaves a process that ends by itself', async () => {
+    const { stdout } = await runIn(
+      library.application,
+      'fleet.mjs',
+      `import 'reflect-metadata';
+       import { Module } from '@nestjs/common';
+       import { ElectionService, EtcdCoordinationModule } from 'nestjs-etcd-coordination';
+       import { TestFleet } from 'nestjs-etcd-coordination/testing';
+       class App {}
+       Module({ imports: [EtcdCoordinationModule.forRoot({ endpoints: ['nowhere:1'] })] })(App);
+       const fleet = await TestFleet.start(App, { instances: 2 });
+       for (const one of fleet.instances) {
+         await fleet.time.run(one.service(ElectionService).join('work'));
+       }
+       const leader = await fleet.leaderOf('work');
+       leader.freeze();
+       const next = await fleet.leaderOf('work', { not: leader });
+       console.log(leader.name, next.name);
+       await fleet.close();`,
+    );
+    expect(stdout.trim()).toBe('instance-1 instance-2');
+  });
+
   it('gives an application its types, as ES module and as CommonJS', async () => {
     const program = `
       import 'reflect-metadata';
@@ -82,6 +105,7 @@ describe('the package as it is published', () => {
         WatchConfig,
       } from 'nestjs-etcd-coordination';
       import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
+      import { EtcdTestingModule, TestFleet } from 'nestjs-etcd-coordination/testing';
 
       @Injectable()
       export class Reconciler {
@@ -103,6 +127,15 @@ describe('the package as it is published', () => {
       })
       export class AppModule {}
       export const start = () => EmbeddedEtcd.start({ port: 0 });
+      export const alone = EtcdTestingModule.forTest({ session: { ttlSeconds: 5 } });
+      export async function test(): Promise<void> {
+        await using fleet = await TestFleet.start(AppModule, { instances: 2 });
+        const leader = await fleet.leaderOf('reconciler');
+        leader.get(Reconciler).settings.batch.toFixed();
+        leader.failNext({ kind: 'write' });
+        // @ts-expect-error there is no such kind
+        leader.failNext({ kind: 'anything' });
+      }
     `;
     await typeCheckIn(library.application, { 'app.mts': program, 'app.cts': program });
   }, 120_000);

@@ -43,10 +43,7 @@ class FleetOfOne implements OnModuleDestroy, OnApplicationShutdown {
 
   /** The application ends: time passes by itself from now on, as far as that needs it. */
   onModuleDestroy(): void {
-    for (const instance of this.fleet.instances) {
-      instance.mend();
-      instance.thaw();
-    }
+    this.fleet.heal();
     void this.fleet.time.until(() => this.over, Infinity).catch(() => undefined);
   }
 
@@ -65,7 +62,7 @@ class FleetOfOne implements OnModuleDestroy, OnApplicationShutdown {
  * `app.get(TestInstance)` the faults. For several instances, or for a module that brings its own
  * `forRoot`, see {@link TestFleet.start}.
  */
-@Global()
+// Not global, so that Nest stops it before the modules that lie deeper.
 @Module({})
 export class EtcdTestingModule {
   /** @throws {InvalidOptionError} at once, as `forRoot` does */

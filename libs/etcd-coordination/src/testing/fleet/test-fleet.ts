@@ -14,6 +14,10 @@ import { FleetWaits, type WaitOptions } from './fleet-waits.js';
 import { TestInstance } from './test-instance.js';
 import { TestLog, type TestLogEntry } from './test-log.js';
 
+/** For how long an application may start, or end, before time passes: it seldom needs any. Real milliseconds. */
+const BOOT_PATIENCE_MS = 3000;
+const END_PATIENCE_MS = 300;
+
 /** A module of the application under test. */
 export type AppModule = Type | DynamicModule;
 
@@ -130,7 +134,7 @@ export class TestFleet implements AsyncDisposable {
     const { name = `instance-${this.members.length + 1}` } = options;
     const instance = this.join(name);
     try {
-      await this.time.run(() => this.boot(instance, module, options));
+      await this.clock.patiently(() => this.boot(instance, module, options), BOOT_PATIENCE_MS);
     } catch (error) {
       this.members.splice(this.members.indexOf(instance), 1);
       throw error;
@@ -196,6 +200,15 @@ export class TestFleet implements AsyncDisposable {
     return this.waits.watching(this.one(instance), key, options);
   }
 
+  /** Ends every fault that lasts: all instances run, and reach etcd. */
+  heal(): void {
+    for (const etcd of this.opened.values()) etcd.comeBack();
+    for (const instance of this.members) {
+      instance.mend();
+      instance.thaw();
+    }
+  }
+
   /** Ends all applications in good order, after every fault was mended, and then etcd. Nothing of it stays. */
   close(): Promise<void> {
     return (this.closing ??= this.shutDown(() =>
@@ -212,7 +225,11 @@ export class TestFleet implements AsyncDisposable {
     if (this.members.some((instance) => instance.name === name)) {
       throw new TestingUsageError(`There is an instance "${name}" already: give another name.`);
     }
-    const instance = new TestInstance(name, this.time);
+    const instance = new TestInstance(
+      name,
+      (work) => this.clock.patiently(work, END_PATIENCE_MS),
+      this.time,
+    );
     this.members.push(instance);
     return instance;
   }
@@ -224,7 +241,7 @@ export class TestFleet implements AsyncDisposable {
 
   /** @internal As {@link close}, with applications that `stop` ends. */
   async shutDown(stop: () => Promise<unknown>): Promise<void> {
-    for (const etcd of this.opened.values()) etcd.comeBack();
+    this.heal();
     try {
       await stop();
     } finally {

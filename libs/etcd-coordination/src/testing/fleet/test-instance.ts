@@ -51,7 +51,8 @@ export class TestInstance {
   constructor(
     /** Its name, which is its `instanceId` too. */
     readonly name: string,
-    private readonly time: TestTime,
+    private readonly ending: (work: () => Promise<void>) => Promise<void>,
+    time: TestTime,
   ) {
     this.clock = new InstanceClock(time);
   }
@@ -222,7 +223,7 @@ export class TestInstance {
     this.mend();
     this.thaw();
     const { app } = this;
-    await this.time.run(() => app.close());
+    await this.ending(() => app.close());
   }
 
   private apply(): void {

@@ -46,6 +46,10 @@ export class RealTime implements TestTime {
     return settling((condition, ms) => this.until(condition, ms), work, withinMs);
   }
 
+  patiently<T>(work: () => Promise<T>): Promise<T> {
+    return this.run(work);
+  }
+
   close(): void {
     this.closed = true;
   }

@@ -5,7 +5,13 @@ import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 import { TimerQueue } from './timer-queue.js';
 
 /** How long to wait, in real milliseconds, for what no timer of the test's time brings about. */
-const REAL_PATIENCE_MS = 10_000;
+const REAL_PATIENCE_MS = 2000;
+/** How long, when time is over: a module may be on its way from a disk, which nothing here can see. */
+const LAST_PATIENCE_MS = 500;
+/** For how long nothing but the real world may be at work while an application starts or ends. */
+const LONGEST_START_MS = 30_000;
+/** Between two steps, while an application starts or ends. */
+const STEP_PATIENCE_MS = 20;
 
 /** A time that stands still until the test lets it go on. */
 export class VirtualTime implements TestTime {
@@ -59,13 +65,34 @@ export class VirtualTime implements TestTime {
       await this.rest.come();
       while (!condition()) {
         if (this.timers.size > 0 && this.timers.nextAt <= end) await this.step();
-        else if (this.timers.size > 0 || !(await this.reality(condition))) {
+        else if (this.timers.size > 0 || !(await this.reality(condition, REAL_PATIENCE_MS))) {
           this.time = Math.max(this.time, end);
-          return condition();
+          return this.reality(condition, LAST_PATIENCE_MS);
         }
       }
       return true;
     });
+  }
+
+  /**
+   * As {@link run}, for the start or the end of an application, in which the real world has its part:
+   * modules are loaded, servers listen. Time passes only after that had so many real milliseconds.
+   */
+  patiently<T>(work: () => Promise<T>, patienceMs: number): Promise<T> {
+    const gently = (condition: () => boolean, withinMs: number) =>
+      this.alone(async () => {
+        const end = this.time + withinMs;
+        const realEnd = performance.now() + LONGEST_START_MS;
+        let patience = patienceMs;
+        while (!(await this.reality(condition, patience))) {
+          if (this.timers.size === 0 && performance.now() < realEnd) continue;
+          if (this.timers.nextAt > end) return false;
+          await this.step();
+          patience = STEP_PATIENCE_MS;
+        }
+        return true;
+      });
+    return settling(gently, work);
   }
 
   run<T>(work: Promise<T> | (() => Promise<T>), withinMs?: number): Promise<T> {
@@ -85,13 +112,13 @@ export class VirtualTime implements TestTime {
     await this.rest.come();
   }
 
-  /** Nothing here waits for time: what is awaited is of the real world. */
-  private async reality(condition: () => boolean): Promise<boolean> {
-    const end = performance.now() + REAL_PATIENCE_MS;
-    while (!condition() && this.timers.size === 0 && performance.now() < end) {
+  /** Waits for what is not brought about by this time, for some real milliseconds. */
+  private async reality(condition: () => boolean, patienceMs: number): Promise<boolean> {
+    const end = performance.now() + patienceMs;
+    while (!condition() && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    return condition() || this.timers.size > 0;
+    return condition();
   }
 
   private alone<T>(work: () => Promise<T>): Promise<T> {
