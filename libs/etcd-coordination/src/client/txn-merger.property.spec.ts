@@ -9,14 +9,18 @@ import { TxnMerger } from './txn-merger.js';
 interface Step {
   readonly key: string;
   readonly ifVersion: number | null;
+  /** It names that one too, which it does not put. */
+  readonly also: string | null;
   /** The event loop turns before it is asked for. */
   readonly turns: boolean;
   /** So many requests are answered before it is asked for. */
   readonly answers: number;
 }
 
+const keys = fc.constantFrom('a', 'b', 'c');
 const step: fc.Arbitrary<Step> = fc.record({
-  key: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+  key: keys,
+  also: fc.option(keys),
   ifVersion: fc.option(fc.nat(3)),
   turns: fc.boolean(),
   answers: fc.nat(2),
@@ -85,14 +89,14 @@ function oneByOne(steps: readonly Step[]) {
 it('merged in any way come to what they come to one by one', async () => {
   const sizes: number[] = [];
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
       const etcd = new SlowEtcd();
       const merger = new TxnMerger({ txn: etcd.txn } as unknown as EtcdClient, () => 1000);
       const asked: Promise<{ readonly succeeded: boolean; readonly revision: string }>[] = [];
       for (const one of steps) {
         if (one.turns) await turn();
         for (const answer of etcd.unanswered.splice(0, one.answers)) answer();
-        asked.push(merger.run(requestOf(one), [one.key]));
+        asked.push(merger.run(requestOf(one), one.also ? [one.key, one.also] : [one.key]));
       }
       let answered = 0;
       const all = Promise.all(asked).finally(() => (answered = 1));

@@ -108,6 +108,7 @@ class Askers {
   readonly etcd = new Etcd();
   readonly granted: { readonly who: number; readonly lock: OwnLock }[] = [];
   private readonly waiting: { readonly who: number; readonly abort: AbortController }[] = [];
+  private readonly released = new Set<OwnLock>();
   private asked = 0;
   private readonly queue: LocalQueue;
 
@@ -142,6 +143,10 @@ class Askers {
     const valid = this.granted.filter(({ lock }) => lock.isValid());
     expect(valid.length).toBeLessThanOrEqual(1);
     if (valid[0]) expect(this.etcd.queue[0]).toBe(valid[0].lock.claim);
+    for (const { lock } of this.granted)
+      if (!this.released.has(lock)) {
+        expect(lock.signal.aborted).toBe(!lock.isValid());
+      }
     const tokens = this.granted.map(({ lock }) => lock.token);
     for (const [index, token] of tokens.slice(1).entries()) {
       expect(token).toBeGreaterThan(tokens[index]!);
@@ -156,6 +161,8 @@ class Askers {
       (lock) => {
         // First come, first served.
         expect(this.waiting.shift()).toBe(one);
+        // Whoever listens from the beginning is told.
+        expect(lock.signal.aborted).toBe(false);
         this.granted.push({ who: one.who, lock });
         this.look();
       },
@@ -172,7 +179,10 @@ class Askers {
   }
 
   private async release(): Promise<void> {
-    await this.granted.at(-1)?.lock.release();
+    const last = this.granted.at(-1)?.lock;
+    if (!last) return;
+    this.released.add(last);
+    await last.release();
   }
 }
 
