@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
+  ClientClosedError,
   EtcdUnavailableError,
   WriteOutcomeUnknownError,
 } from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
@@ -7,6 +8,7 @@ import { currentRevision, keysUnder, leases, leaseTtl, putKey } from '../../supp
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
+import { waitFor } from '../../support/wait-for.js';
 import { startSession } from '../session/sessions.js';
 import { connect } from './connecting.js';
 
@@ -60,6 +62,28 @@ describe.each(lines)('a call whose answer is lost, etcd %s', (line) => {
     await expect(attempt).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
     expect(proxy.count('KV/Txn') - txns).toBe(1);
     expect(await keysUnder(server.endpoint, key)).toMatchObject([{ value: 'mine' }]);
+  });
+
+  it('says that nobody knows what became of it, if the connection is closed meanwhile', async () => {
+    const connection = await client();
+    const { etcd } = connection;
+    proxy.loseAnswer('KV/Put', { how: 'silence' });
+    const before = await currentRevision(server.endpoint);
+    const put = etcd
+      .put('put/closed')
+      .value('once')
+      .exec()
+      .catch((e: unknown) => e);
+    await waitFor(async () => (await currentRevision(server.endpoint)) === before + 1n, {
+      what: 'the put to be applied',
+    });
+    const read = etcd.get('put/closed').string();
+    const closing = expect(read).rejects.toBeInstanceOf(ClientClosedError);
+    await connection.close();
+    expect(await put).toBeInstanceOf(WriteOutcomeUnknownError);
+    await closing;
+    const late = etcd.put('put/closed').value('never').exec();
+    await expect(late).rejects.toBeInstanceOf(ClientClosedError);
   });
 
   it('is not made again if it deletes, or grants a lease under an id of the server', async () => {

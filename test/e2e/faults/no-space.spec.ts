@@ -49,6 +49,10 @@ describe.each(lines)('etcd %s without space', (line) => {
     standing.expectHeld();
     const waiting = b.locks.acquire('waited-for');
     expect(await failure(b.locks.tryAcquire('another'))).toBeInstanceOf(EtcdNoSpaceError);
+    for (const queue of ['local', 'etcd'] as const) {
+      const gaveUp = failure(b.locks.acquire('in vain', { waitMs: 200, queue }));
+      expect(await gaveUp).toBeInstanceOf(EtcdNoSpaceError);
+    }
     expect(await failure(store.set('limits', { most: 2 }))).toBeInstanceOf(EtcdNoSpaceError);
     expect(limits.value).toEqual({ most: 1 });
     expect(rejections).toEqual([]);

@@ -110,8 +110,12 @@ export class Caller {
           (end - this.clock.now()) / attemptsLeft,
         );
       } catch (error) {
-        if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
         failure = grpcFailure(error);
+        if (this.closing.signal.aborted) {
+          const wasSent = metadata !== undefined && !(error instanceof ClientClosedError);
+          const mayBeApplied = maybeApplied || (wasSent && !isNotApplied(failure));
+          throw this.closed(`${service}.${method}`, failure, !repeatable && mayBeApplied);
+        }
         if (!metadata && blamesEndpoint(failure)) endpoint.failed(since);
       }
       if (metadata && isStaleToken(failure) && renewals < TOKEN_RENEWALS) {
@@ -151,7 +155,10 @@ export class Caller {
     await this.call('KV', 'txn', {}, { endpoint, timeoutMs, requireLeader: true });
   }
 
-  /** Ends every call under way; they reject with ClientClosedError, as do later ones. */
+  /**
+   * Ends every call under way; they reject with ClientClosedError, as do later ones. A write that was
+   * sent, and that might do harm if it were sent again, rejects with WriteOutcomeUnknownError instead.
+   */
   close(): void {
     this.closing.abort();
     for (const call of this.underway) call.cancel();
@@ -195,6 +202,12 @@ export class Caller {
     } catch {
       throw new ClientClosedError(this.options.connection);
     }
+  }
+
+  private closed(what: string, failure: GrpcFailure, unknown: boolean): Error {
+    return unknown
+      ? new WriteOutcomeUnknownError(what, 'the connection was closed', failure.error)
+      : new ClientClosedError(this.options.connection);
   }
 
   private failed(what: string, failure: GrpcFailure, timeoutMs: number, unknown: boolean): Error {

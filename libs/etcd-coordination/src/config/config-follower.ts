@@ -110,7 +110,8 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
       source,
       revision,
       synced: this.view.synced && !this.view.error,
-      ageMs: this.savedAt ? Date.now() - this.savedAt.getTime() : this.view.ageMs(),
+      // The wall clock may have been set back since.
+      ageMs: this.savedAt ? Math.max(0, Date.now() - this.savedAt.getTime()) : this.view.ageMs(),
       rejected: this.rejection,
       release: this.seen?.release ?? null,
     };

@@ -1,9 +1,11 @@
-import type { Fence } from '../context/fence.js';
+import { LOCAL_GRANT, type Fence, type LocalGrant } from '../context/fence.js';
 import { settledWithin } from '../client/settled-within.js';
 import { checkedSignal } from '../session/checked-signal.js';
 import type { SessionLease } from '../session/session-lease.js';
 import type { LeaderTerm, TermEndReason } from './leader-term.js';
 import { TermEndedError } from './term-ended.error.js';
+
+const LOSSES: ReadonlySet<TermEndReason> = new Set(['session-lost', 'key-deleted', 'refused']);
 
 /** A term of this process. It stands on the session's lease and ends with it at the latest. */
 export class OwnTerm implements LeaderTerm {
@@ -11,17 +13,19 @@ export class OwnTerm implements LeaderTerm {
   private readonly controller = new AbortController();
   /** Resolve, and leave, when the work that they stand for settles. */
   private readonly running = new Set<Promise<void>>();
-  private over = false;
+  private endedBy: TermEndReason | null = null;
+  readonly fence: Fence;
 
   constructor(
     readonly election: string,
-    readonly fence: Fence,
+    fence: Fence,
     private readonly lease: SessionLease,
     /** Gives the candidate's key up in etcd. */
     private readonly giveUp: (reason: TermEndReason) => Promise<void>,
   ) {
     // Asking the lease ends it when its time is over, and that ends this term.
     this.signal = checkedSignal(this.controller, () => this.lease.isValid());
+    this.fence = this.guarding(fence);
   }
 
   get epoch(): bigint {
@@ -29,11 +33,11 @@ export class OwnTerm implements LeaderTerm {
   }
 
   isValid(): boolean {
-    return !this.over && this.lease.isValid();
+    return this.endedBy === null && this.lease.isValid();
   }
 
   remainingMs(): number {
-    return this.over ? 0 : this.lease.remainingMs();
+    return this.endedBy === null ? this.lease.remainingMs() : 0;
   }
 
   resign(): Promise<void> {
@@ -42,8 +46,8 @@ export class OwnTerm implements LeaderTerm {
 
   /** Ends the term here: whoever waits on the signal is told before this returns. */
   end(reason: TermEndReason): void {
-    if (this.over) return;
-    this.over = true;
+    if (this.endedBy !== null) return;
+    this.endedBy = reason;
     this.controller.abort(new TermEndedError(this.election, this.epoch, reason));
   }
 
@@ -72,5 +76,17 @@ export class OwnTerm implements LeaderTerm {
       await settledWithin(clock, Promise.all(this.running), left);
     }
     return true;
+  }
+  /**
+   * The fence, refused here once the term is lost, before etcd is asked. One that was given up goes on
+   * until its key is gone: the work that drains may need to write its end.
+   */
+  private guarding(fence: Fence): Fence {
+    const grant: LocalGrant = {
+      key: fence.key,
+      isValid: () => this.lease.isValid() && !(this.endedBy && LOSSES.has(this.endedBy)),
+      guard: (write) => write(),
+    };
+    return Object.defineProperty({ ...fence }, LOCAL_GRANT, { value: grant, enumerable: false });
   }
 }

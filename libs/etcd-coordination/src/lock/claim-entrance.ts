@@ -92,6 +92,7 @@ export class ClaimEntrance {
           throw error;
         } else {
           failures += 1;
+          claim.trouble = error;
           if (failures === 3)
             this.queue.warn(`cannot be asked for yet, it is tried again: ${String(error)}`);
           // A full database takes no new key, but lets an old one go.

@@ -32,6 +32,8 @@ export class Claim {
   since = 0;
   /** A request to put the key was sent, and it is not known what came of it. */
   mayStand = false;
+  /** Why its key could not be put so far, if that is so. */
+  trouble: unknown = null;
   /** Who came first when it entered, if it had to wait. */
   behind: LockRecord | null = null;
   /** The view's era when the key was first looked for there. */
@@ -57,6 +59,7 @@ export class Claim {
     this.revision = BigInt(revision);
     this.since = this.lease.clock.now();
     this.mayStand = false;
+    this.trouble = null;
   }
 
   grant(): void {

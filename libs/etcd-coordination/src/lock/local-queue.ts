@@ -65,6 +65,7 @@ export class LocalQueue implements LockOrigin {
       this.name,
       options,
       () => this.heldBy(),
+      () => (this.holder ? null : this.claim?.trouble),
       () => this.leave(wait),
     );
     this.waiting.push(wait);
@@ -87,6 +88,7 @@ export class LocalQueue implements LockOrigin {
       this.name,
       options,
       () => null,
+      () => this.claim?.trouble,
       () => this.leave(wait),
     );
     this.waiting.push(wait);

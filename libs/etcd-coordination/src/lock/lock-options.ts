@@ -36,7 +36,7 @@ export interface Lock {
   /**
    * Resolves with the lock once it is won; it stays until released.
    *
-   * @throws LockBusyError after `waitMs`
+   * @throws LockBusyError after `waitMs`, or what etcd fails with if that is why it was not had
    * @throws LockWaitAbortedError when the signal aborts
    * @throws LockReentryError if the running call chain holds it, unless `reentrant`
    * @throws LockShutdownError when the application is shutting down

@@ -23,6 +23,8 @@ export class LockWait {
     readonly options: LockOptions,
     /** Who has it, for the one whose time is over. */
     private readonly holder: () => string | null,
+    /** What etcd fails with when it is asked for the lock, for the one whose time is over. */
+    private readonly trouble: () => unknown,
     /** It waits no more. Resolves when nothing of it is left in etcd. */
     private readonly left: () => Promise<unknown>,
   ) {
@@ -32,7 +34,7 @@ export class LockWait {
     const { waitMs, signal } = options;
     if (waitMs !== undefined && waitMs !== Infinity) {
       this.cancelTimer = clock.setTimer(() => {
-        this.giveUp(new LockBusyError(name, this.holder(), waitMs));
+        this.giveUp(this.trouble() ?? new LockBusyError(name, this.holder(), waitMs));
       }, waitMs);
     }
     signal?.addEventListener('abort', this.abort, { once: true });

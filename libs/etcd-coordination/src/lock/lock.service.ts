@@ -46,7 +46,7 @@ export class LockService {
    * Resolves with the lock of that name once it is won; it stays until released.
    *
    * @throws InvalidLockNameError, InvalidLockOptionError, before anything is done
-   * @throws LockBusyError after `waitMs`
+   * @throws LockBusyError after `waitMs`, or what etcd fails with if that is why it was not had
    * @throws LockWaitAbortedError when the signal aborts
    * @throws LockReentryError if the running call chain holds it, unless `reentrant`; LockUpgradeError
    *   if it holds it for reading

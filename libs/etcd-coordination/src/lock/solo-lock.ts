@@ -80,6 +80,7 @@ export class SoloLock implements LockOrigin {
       this.name,
       options,
       () => this.queue.holder ?? this.waiting.get(wait)?.behind?.id ?? null,
+      () => this.waiting.get(wait)?.trouble,
       () => this.leave(wait),
     );
     this.waiting.set(wait, null);
