@@ -74,16 +74,24 @@ function folded(shown: Table): string {
 }
 
 function tableOnly({ head, rows }: Table): string {
-  const header = head.map((text) => `<th scope="col">${escaped(text)}</th>`).join('');
+  const inWords = head.map((_, index) => rows.some((row) => isWords(row[index]?.text ?? '')));
+  const header = head.map((text, index) => {
+    const kind = index > 0 && inWords[index] ? ' class="words"' : '';
+    return `<th scope="col"${kind}>${escaped(text)}</th>`;
+  });
   const body = rows.map(([first, ...rest]) => {
-    const cells = rest.map(({ text, tone }) => {
-      const shape = /\p{L}{4}/u.test(text) ? 'words' : text.length > 14 ? 'long' : undefined;
+    const cells = rest.map(({ text, tone }, index) => {
+      const shape = inWords[index + 1] ? 'words' : text.length > 14 ? 'long' : undefined;
       const kinds = [tone, shape].filter(Boolean).join(' ');
       return `<td${kinds === '' ? '' : ` class="${kinds}"`}>${escaped(firstLine(text))}</td>`;
     });
     return `<tr><th scope="row">${escaped(first!.text)}</th>${cells.join('')}</tr>`;
   });
-  return `<div class="wide"><table><thead><tr>${header}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
+  return `<div class="wide"><table><thead><tr>${header.join('')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>`;
+}
+
+function isWords(text: string): boolean {
+  return /\p{L}{4}/u.test(text);
 }
 
 /** What was found against a system, the first of each promise. */

@@ -35,6 +35,7 @@ thead th:first-child { background: var(--band); }
 tbody th { font-weight: 400; }
 td { white-space: nowrap; }
 td.long { white-space: normal; min-width: 8.5rem; }
+th.words { text-align: left; }
 td.words { white-space: normal; text-align: left; min-width: 12rem; overflow-wrap: anywhere; }
 td.good { color: var(--good); } td.bad { color: var(--bad); font-weight: 600; }
 summary { cursor: pointer; } summary h2 { display: inline; }

@@ -55,7 +55,7 @@ export function summaryTable({ columns }: Report): Table {
       count('Events of watches checked', ({ eventsChecked }) => eventsChecked),
       count('Stale writes refused', ({ staleWritesRefused }) => staleWritesRefused),
       row('Violations', (column) => judged(violationsIn(column))),
-      row('Runs’ reasons to be inconclusive', ({ inconclusive }) => judged(inconclusive.length)),
+      row('What too little was seen of', ({ inconclusive }) => judged(inconclusive.length)),
     ],
   };
 }
