@@ -1,10 +1,11 @@
 import type { Evidence, Figures, Verdicts } from '../../check/evidence.js';
 import { type AcceptedWrite, acceptedWrites, writeFaults } from '../../check/guarded-writes.js';
 import { lossFaults } from '../../check/losses.js';
-import { overlaps } from '../../check/one-owner.js';
+import { type EndedByEtcd, excusedOverlaps, overlaps } from '../../check/one-owner.js';
 import type { OwnershipNote } from '../../check/ownership.js';
 import { takeOvers, takeOverSamples } from '../../check/take-overs.js';
 import { tokenFaults } from '../../check/tokens.js';
+import { keysOfWokenLeaders } from '../../check/woken-leaders.js';
 import type { LifeNote, NemesisNote } from '../../history/note.js';
 import { tally } from '../figures.js';
 
@@ -12,6 +13,7 @@ import { tally } from '../figures.js';
 export class OwnedEvidence {
   readonly notes: readonly OwnershipNote[];
   readonly accepted: readonly AcceptedWrite[];
+  private readonly byEtcd: EndedByEtcd;
 
   /** @param kind the start of what is owned in this work, such as `lock/` */
   constructor(
@@ -21,11 +23,12 @@ export class OwnedEvidence {
   ) {
     this.notes = evidence.notesOf<OwnershipNote>(work);
     this.accepted = acceptedWrites(evidence).filter(({ of }) => of.startsWith(kind));
+    this.byEtcd = { ended: keysOfWokenLeaders(evidence), ttlMs: evidence.ttlMs };
   }
 
   verdicts(): Verdicts {
     return {
-      'one-owner': overlaps(this.notes),
+      'one-owner': overlaps(this.notes, this.byEtcd),
       tokens: tokenFaults(this.notes),
       fencing: writeFaults(this.notes, this.accepted, { checkedHere: this.kind === 'lock/' }),
       loss: lossFaults(this.notes),
@@ -58,6 +61,7 @@ export class OwnedEvidence {
       counts: {
         'guarded writes that etcd took': this.accepted.length,
         'late writes refused': this.lateRefused('raw') + this.lateRefused('fenced'),
+        'overlaps as etcd ended a lease early': excusedOverlaps(this.notes, this.byEtcd),
         'freezes that were woken from': this.count('woke'),
         ...tally('granted', notes, (note) => (note.type === 'granted' ? note.how : null)),
         ...tally('lost', notes, (note) => (note.type === 'lost' ? note.reason : null)),
