@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { LongFirstSequencer } from './scripts/test/long-first.sequencer.js';
 
 const source = (path: string) =>
   fileURLToPath(new URL(`./libs/etcd-coordination/src/${path}`, import.meta.url));
@@ -23,6 +24,7 @@ export default defineConfig({
     globalSetup: ['./test/global-setup.ts'],
     setupFiles: ['./test/setup.ts'],
     pool: 'forks',
+    sequence: { sequencer: LongFirstSequencer },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

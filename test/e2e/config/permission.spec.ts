@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeAtOnce } from '../../support/describe-at-once.js';
 import { enableAuth, putKey } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
@@ -8,8 +9,10 @@ import { freshName, layerKey, NAMESPACE, startStore } from './stores.js';
 
 const lines = await availableEtcdLines();
 
-describe.each(lines)('a configuration that etcd %s does not let its user read', (line) => {
-  it('fails the start, or is its default, and is followed as soon as it may be', async () => {
+describeAtOnce(lines, 'a configuration that etcd does not let its user read', (line) => {
+  it('fails the start, or is its default, and is followed as soon as it may be', async ({
+    onTestFinished,
+  }) => {
     const server = await EtcdServer.start({ line });
     const { endpoint } = server;
     try {
@@ -20,6 +23,7 @@ describe.each(lines)('a configuration that etcd %s does not let its user read', 
       ]);
       const { store } = await startStore(endpoint, {
         connection: { auth: { username: 'shop', password: 'pw' } },
+        onTestFinished,
       });
       await expect(store.watch(key)).rejects.toMatchObject({ code: 'ETCD_PERMISSION_DENIED' });
       const other = await store.watch(freshName(), { default: { a: 0 } });

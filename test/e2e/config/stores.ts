@@ -32,6 +32,8 @@ export interface StoreOptions {
   readonly encryptionKey?: Uint8Array;
   readonly connection?: TestOptions;
   readonly namespace?: string;
+  /** Whose end is the store's, for tests that run beside others. Default the one test that runs. */
+  readonly onTestFinished?: (close: () => Promise<void>) => void;
 }
 
 /** A store with a connection of its own, as a process has it. */
@@ -47,8 +49,9 @@ export interface TestStore {
 /** Starts, with etcd or without; it is closed when the test ends. */
 export async function startStore(
   endpoint: string,
-  { identity, snapshot: file, encryptionKey, connection, namespace = NAMESPACE }: StoreOptions = {},
+  { identity, snapshot: file, encryptionKey, connection, ...options }: StoreOptions = {},
 ): Promise<TestStore> {
+  const { namespace = NAMESPACE, onTestFinished: onEnd = onTestFinished } = options;
   const client = await EtcdClient.connect(clientOptions(endpoint, connection), {
     startWithout: () => true,
   });
@@ -83,7 +86,7 @@ export async function startStore(
     await watch.close();
     await client.close();
   };
-  onTestFinished(close);
+  onEnd(close);
   await store.start();
   return { store, client, followed, rejections, close };
 }
