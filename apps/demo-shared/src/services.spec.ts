@@ -1,11 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DynamicModule, INestApplication } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Etcd3 } from 'etcd3';
 import { ConfigReleases } from 'nestjs-etcd-coordination';
-import { EmbeddedEtcd } from 'nestjs-etcd-coordination/embedded';
+import { TestFleet, type TestInstance } from 'nestjs-etcd-coordination/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { HoldView } from '../../demo-inventory/src/demo-hold.controller.js';
 import { InventoryModule } from '../../demo-inventory/src/inventory.module.js';
@@ -23,14 +23,14 @@ import { type DemoSettings, readSettings } from './settings.js';
 const PATIENCE = { timeout: 20_000 };
 
 describe('the two services', () => {
-  let server: EmbeddedEtcd;
+  let fleet: TestFleet;
   let etcd: Etcd3;
-  const apps: INestApplication[] = [];
   const urls: Record<string, string> = {};
 
   beforeAll(async () => {
-    server = await EmbeddedEtcd.start({ logger: false });
-    etcd = new Etcd3({ hosts: server.endpoint });
+    // The reconciler's interval goes by the machine's time.
+    fleet = await TestFleet.empty({ time: 'real' });
+    etcd = new Etcd3({ hosts: fleet.etcd.endpoint });
     await start('demo-inventory', (settings) => InventoryModule.register(settings));
     await start('demo-orders', (settings) => OrdersModule.register(settings), {
       TRACK: 'canary',
@@ -39,26 +39,27 @@ describe('the two services', () => {
   });
 
   afterAll(async () => {
-    await Promise.all(apps.map((app) => app.close()));
     etcd.close();
-    await server.close();
+    await fleet.close();
   });
+
+  const settingsOf = (service: string, env: NodeJS.ProcessEnv) =>
+    readSettings(service, 0, {
+      INSTANCE_ID: service,
+      ETCD_ENDPOINTS: fleet.etcd.endpoint,
+      ...env,
+    });
 
   async function start(
     service: string,
     moduleFor: (settings: DemoSettings) => DynamicModule,
     env: NodeJS.ProcessEnv = {},
-  ): Promise<INestApplication> {
-    const settings = readSettings(service, 0, {
-      INSTANCE_ID: service,
-      ETCD_ENDPOINTS: server.endpoint,
-      ...env,
-    });
-    const app = await NestFactory.create(moduleFor(settings), { logger: false });
-    apps.push(app);
-    await app.listen(0, '127.0.0.1');
-    urls[settings.instanceId] = await app.getUrl();
-    return app;
+  ): Promise<TestInstance> {
+    const settings = settingsOf(service, env);
+    const { instanceId: name } = settings;
+    const instance = await fleet.add(moduleFor(settings), { name, http: true });
+    urls[name] = instance.url;
+    return instance;
   }
 
   async function call<T>(
@@ -181,8 +182,9 @@ describe('the two services', () => {
 
   it('refuse the late write of one that has lost the lock in the middle of a reservation', async () => {
     const CLERK = 'demo-inventory-held';
-    await start('demo-inventory', (settings) => InventoryModule.register(settings), {
-      ...{ INSTANCE_ID: CLERK, DEMO: '1' },
+    const clerk = await start('demo-inventory', (settings) => InventoryModule.register(settings), {
+      INSTANCE_ID: CLERK,
+      DEMO: '1',
     });
     await call('demo-inventory', 'PUT', '/stock/rivet', { quantity: 10 });
     const reserve = (service: string, id: string) =>
@@ -207,7 +209,7 @@ describe('the two services', () => {
     expect(body.stock).toContainEqual(
       expect.objectContaining({ sku: 'rivet', reserved: 4, onHand: 6 }),
     );
-    await apps.pop()!.close();
+    await clerk.stop();
     delete urls[CLERK];
   });
 
@@ -345,7 +347,7 @@ describe('the two services', () => {
     it('and a release that leaves an article without a price comes no further than the canary', async () => {
       await put(PRICES, { bolt: 30, nut: 12 });
       await inBoth(PRICES, ({ value }) => expect(value).toEqual({ bolt: 30, nut: 12 }));
-      const releases = apps[0]!.get(ConfigReleases, { strict: false });
+      const releases = fleet.instances[0]!.get(ConfigReleases);
       await releases.start(
         PRICES,
         { nut: 13 },
@@ -379,10 +381,15 @@ describe('the two services', () => {
     ])('by a snapshot, %s, where they start without etcd', async (name, key) => {
       const folder = mkdtempSync(join(tmpdir(), 'demo-services-'));
       const CONFIG_SNAPSHOT = join(folder, 'snapshot');
-      const run = (instance: string, env: NodeJS.ProcessEnv = {}) =>
-        start('demo-orders', (settings) => OrdersModule.register(settings), {
-          ...{ INSTANCE_ID: instance, CONFIG_SNAPSHOT, ...key, ...env },
-        });
+      // Not of the fleet, in which there is etcd at every start.
+      const run = async (instance: string, env: NodeJS.ProcessEnv = {}) => {
+        const own = { INSTANCE_ID: instance, CONFIG_SNAPSHOT, ...key, ...env };
+        const module = OrdersModule.register(settingsOf('demo-orders', own));
+        const app = await NestFactory.create(module, { logger: false });
+        await app.listen(0, '127.0.0.1');
+        urls[instance] = await app.getUrl();
+        return app;
+      };
       try {
         await put(PRICES, { 'left-handed-bolt': 77 });
         await (await run(`${name}-before`)).close();

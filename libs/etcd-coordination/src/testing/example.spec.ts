@@ -1,47 +1,38 @@
 import { Injectable, Module } from '@nestjs/common';
-import {
-  EtcdCoordinationModule,
-  Leader,
-  type LeaderTerm,
-  OnElected,
-  WatchConfig,
-} from 'nestjs-etcd-coordination';
+import { currentTerm, EtcdCoordinationModule, Leader, WatchConfig } from 'nestjs-etcd-coordination';
 import { TestFleet } from 'nestjs-etcd-coordination/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-// What is tested: it would be in files of its own.
+// The application; it would be in files of its own.
+
 @Injectable()
 class Reconciler {
-  readonly done: number[] = [];
-  term: LeaderTerm | null = null;
+  readonly settled: number[] = [];
 
   @WatchConfig('reconciler', { default: { batch: 2 } })
   readonly settings!: { readonly batch: number };
 
-  @OnElected('reconciler')
-  elected(term: LeaderTerm): void {
-    this.term = term;
-  }
-
   @Leader('reconciler', { otherwise: 'throw' })
-  async reconcile(read: (order: number) => Promise<number>): Promise<number> {
-    for (let order = 1; order <= this.settings.batch; order++) {
-      const read1 = await read(order);
-      // Nothing is written by one who no longer leads.
-      this.term?.signal.throwIfAborted();
-      this.done.push(read1);
+  async reconcile(settle: (order: number) => Promise<void>): Promise<number> {
+    for (let order = 1; order <= this.settings.batch; order += 1) {
+      await settle(order);
+      currentTerm()!.signal.throwIfAborted();
+      this.settled.push(order);
     }
-    return this.done.length;
+    return this.settled.length;
   }
 }
 
 @Module({
-  imports: [EtcdCoordinationModule.forRoot({ endpoints: ['etcd.example:2379'] })],
+  imports: [EtcdCoordinationModule.forRoot({ endpoints: ['etcd.internal:2379'] })],
   providers: [Reconciler],
 })
 class AppModule {}
 
+// Its tests.
+
 describe('the reconciler', () => {
+  const settle = async () => undefined;
   let fleet: TestFleet;
 
   beforeEach(async () => {
@@ -51,33 +42,28 @@ describe('the reconciler', () => {
 
   it('runs where it leads, and nowhere else', async () => {
     const leader = await fleet.leaderOf('reconciler');
-    const others = fleet.instances.filter((instance) => instance !== leader);
-    expect(await leader.get(Reconciler).reconcile(async (order) => order)).toBe(2);
-    for (const other of others) {
-      await expect(other.get(Reconciler).reconcile(async (order) => order)).rejects.toThrow(
-        leader.name,
-      );
+    expect(await leader.get(Reconciler).reconcile(settle)).toBe(2);
+    for (const other of fleet.instances.filter((instance) => instance !== leader)) {
+      await expect(other.get(Reconciler).reconcile(settle)).rejects.toThrow(leader.name);
     }
   });
 
-  it('goes by its configuration, from the moment that it changes', async () => {
+  it('goes by its settings from the moment that they change', async () => {
     await fleet.setConfig('reconciler', { batch: 5 });
     const leader = await fleet.leaderOf('reconciler');
-    expect(await leader.get(Reconciler).reconcile(async (order) => order)).toBe(5);
+    expect(await leader.get(Reconciler).reconcile(settle)).toBe(5);
   });
 
-  it('stops when leadership is lost in the middle of the work', async () => {
+  it('settles nothing more once leadership is lost in the middle of the work', async () => {
     const leader = await fleet.leaderOf('reconciler');
     const work = leader.get(Reconciler).reconcile(async (order) => {
-      // It is frozen under its second order, for longer than its lease lasts.
-      if (order === 2) {
-        leader.freeze();
-        await fleet.leaderOf('reconciler', { not: leader });
-        leader.thaw();
-      }
-      return order;
+      if (order === 1) return;
+      // For as long as it takes until another one leads: its lease runs out.
+      leader.freeze();
+      await fleet.leaderOf('reconciler', { not: leader });
+      leader.thaw();
     });
-    await expect(work).rejects.toThrow('term');
-    expect(leader.get(Reconciler).done).toEqual([1]);
+    await expect(work).rejects.toMatchObject({ code: 'TERM_ENDED' });
+    expect(leader.get(Reconciler).settled).toEqual([1]);
   });
 });

@@ -1,5 +1,6 @@
 import { systemClock, type TimerOptions } from '../../client/clock.js';
 import { TestingUsageError } from '../testing.errors.js';
+import { assertSpan } from './span.js';
 import { settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 
@@ -19,11 +20,7 @@ export class RealTime implements TestTime {
   }
 
   async advance(ms: number): Promise<void> {
-    if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
-      throw new TestingUsageError(
-        `Time cannot be advanced by ${String(ms)} ms: give a number of milliseconds, 0 or more. Time never goes backwards.`,
-      );
-    }
+    assertSpan(ms);
     this.assertOpen();
     await sleep(ms);
   }

@@ -81,14 +81,29 @@ describe('virtual time', () => {
     await expect(time.run(later(100), 50)).rejects.toThrow(TestWaitError);
   });
 
-  it.each([-1, Number.NaN, Infinity, '5' as never])('refuses to advance by %s', (ms) => {
-    expect(() => time.advance(ms)).toThrow(TestingUsageError);
+  it.each([-1, Number.NaN, Infinity, '5' as never])('refuses to advance by %s', async (ms) => {
+    await expect(time.advance(ms)).rejects.toThrow(TestingUsageError);
+  });
+
+  it('lets one wait while another does, and tells each at its moment', async () => {
+    const told: string[] = [];
+    const tell = (name: string) => () => void told.push(`${name}@${time.now()}`);
+    const inner = async () => {
+      await time.advance(20);
+      tell('inner')();
+      await time.advance(20);
+    };
+    const short = time.advance(10).then(tell('short'));
+    await time.run(inner).then(tell('outer'));
+    await short;
+    expect(told).toEqual(['short@1010', 'inner@1020', 'outer@1040']);
   });
 
   it('refuses to go on after the end', async () => {
     time.setTimer(note('never'), 1);
     time.close();
     await expect(time.advance(1)).rejects.toThrow('after the end of the test');
+    await expect(time.run(() => Promise.resolve())).rejects.toThrow('after the end of the test');
     expect(fired).toEqual([]);
   });
 

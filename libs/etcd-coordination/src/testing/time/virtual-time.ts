@@ -1,5 +1,6 @@
 import { TestingUsageError } from '../testing.errors.js';
 import { IoRest } from './io-rest.js';
+import { assertSpan } from './span.js';
 import { settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 import { TimerQueue } from './timer-queue.js';
@@ -13,15 +14,28 @@ const LONGEST_START_MS = 30_000;
 /** Between two steps, while an application starts or ends. */
 const STEP_PATIENCE_MS = 20;
 
-/** A time that stands still until the test lets it go on. */
+/** One who lets time pass. */
+interface Wait {
+  readonly condition: () => boolean;
+  /** Whether the end is what is waited for, and so no disappointment. */
+  readonly isSpan: boolean;
+  readonly end: number;
+  readonly resolve: (holds: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A time that stands still until the test lets it go on. Several may do so at once: it goes on for
+ * as long as one of them waits, and each is told at its moment.
+ */
 export class VirtualTime implements TestTime {
   readonly kind = 'virtual';
   private readonly timers = new TimerQueue();
   private readonly rest = new IoRest();
+  private readonly waits = new Set<Wait>();
   private time = 1000;
+  private driving = false;
   private closed = false;
-  /** One lets time pass after the other. */
-  private turn: Promise<unknown> = Promise.resolve();
 
   constructor() {
     this.rest.open();
@@ -41,37 +55,21 @@ export class VirtualTime implements TestTime {
     return this.timers.size;
   }
 
-  advance(ms: number): Promise<void> {
-    if (typeof ms !== 'number' || !(ms >= 0) || ms === Infinity) {
-      throw new TestingUsageError(
-        `Time cannot be advanced by ${String(ms)} ms: give a number of milliseconds, 0 or more. Time never goes backwards.`,
-      );
-    }
-    return this.alone(async () => {
-      const end = this.time + ms;
-      await this.rest.come();
-      while (this.timers.nextAt <= end) await this.step();
-      this.time = Math.max(this.time, end);
-    });
+  async advance(ms: number): Promise<void> {
+    assertSpan(ms);
+    await this.wait(() => false, ms, true);
   }
 
   settle(): Promise<void> {
-    return this.alone(() => this.rest.come());
+    return this.advance(0);
   }
 
   until(condition: () => boolean, withinMs = DEFAULT_WITHIN_MS): Promise<boolean> {
-    return this.alone(async () => {
-      const end = this.time + withinMs;
-      await this.rest.come();
-      while (!condition()) {
-        if (this.timers.size > 0 && this.timers.nextAt <= end) await this.step();
-        else if (this.timers.size > 0 || !(await this.reality(condition, REAL_PATIENCE_MS))) {
-          this.time = Math.max(this.time, end);
-          return this.reality(condition, LAST_PATIENCE_MS);
-        }
-      }
-      return true;
-    });
+    return this.wait(condition, withinMs, false);
+  }
+
+  run<T>(work: Promise<T> | (() => Promise<T>), withinMs?: number): Promise<T> {
+    return settling((condition, ms) => this.until(condition, ms), work, withinMs);
   }
 
   /**
@@ -79,24 +77,18 @@ export class VirtualTime implements TestTime {
    * modules are loaded, servers listen. Time passes only after that had so many real milliseconds.
    */
   patiently<T>(work: () => Promise<T>, patienceMs: number): Promise<T> {
-    const gently = (condition: () => boolean, withinMs: number) =>
-      this.alone(async () => {
-        const end = this.time + withinMs;
-        const realEnd = performance.now() + LONGEST_START_MS;
-        let patience = patienceMs;
-        while (!(await this.reality(condition, patience))) {
-          if (this.timers.size === 0 && performance.now() < realEnd) continue;
-          if (this.timers.nextAt > end) return false;
-          await this.step();
-          patience = STEP_PATIENCE_MS;
-        }
-        return true;
-      });
+    const gently = async (condition: () => boolean, withinMs: number): Promise<boolean> => {
+      const end = this.time + withinMs;
+      const realEnd = performance.now() + LONGEST_START_MS;
+      for (let patience = patienceMs; !(await inReality(condition, patience));) {
+        if (this.timers.size === 0 && performance.now() < realEnd) continue;
+        if (this.timers.nextAt > end) return false;
+        await this.wait(condition, this.timers.nextAt - this.time, true);
+        patience = STEP_PATIENCE_MS;
+      }
+      return true;
+    };
     return settling(gently, work);
-  }
-
-  run<T>(work: Promise<T> | (() => Promise<T>), withinMs?: number): Promise<T> {
-    return settling((condition, ms) => this.until(condition, ms), work, withinMs);
   }
 
   /** Time is over: no timer fires any more. */
@@ -104,33 +96,87 @@ export class VirtualTime implements TestTime {
     this.closed = true;
     this.timers.clear();
     this.rest.close();
+    this.endAll((wait) => wait.reject(over()));
   }
 
-  private async step(): Promise<void> {
-    this.time = Math.max(this.time, this.timers.nextAt);
-    this.timers.fireNext();
-    await this.rest.come();
-  }
-
-  /** Waits for what is not brought about by this time, for some real milliseconds. */
-  private async reality(condition: () => boolean, patienceMs: number): Promise<boolean> {
-    const end = performance.now() + patienceMs;
-    while (!condition() && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    return condition();
-  }
-
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.turn.then(() => {
-      if (this.closed) {
-        throw new TestingUsageError(
-          'Time cannot go on after the end of the test: the fleet is closed, or its application is. Do it before.',
-        );
-      }
-      return work();
+  private wait(condition: () => boolean, ms: number, isSpan: boolean): Promise<boolean> {
+    if (this.closed) return Promise.reject(over());
+    return new Promise((resolve, reject) => {
+      this.waits.add({ condition, isSpan, end: this.time + ms, resolve, reject });
+      if (!this.driving) void this.drive();
     });
-    this.turn = next.catch(() => undefined);
-    return next;
   }
+
+  private async drive(): Promise<void> {
+    this.driving = true;
+    try {
+      while (this.waits.size > 0) {
+        await this.rest.come();
+        // Who is told may do something about it before time goes on.
+        if (!this.tell() && this.waits.size > 0) await this.step();
+      }
+    } catch (error) {
+      this.endAll((wait) => wait.reject(error));
+    } finally {
+      this.driving = false;
+    }
+  }
+
+  /** Tells those whose condition holds. Says whether there was one. */
+  private tell(): boolean {
+    return this.endAll(
+      (wait) => wait.resolve(true),
+      ({ condition }) => condition(),
+    );
+  }
+
+  /** Goes on to the next timer, or to the end of those who have waited for long enough. */
+  private async step(): Promise<void> {
+    const due = () => Math.min(...[...this.waits].map(({ end }) => end));
+    if (this.timers.nextAt <= due() && this.timers.size > 0) {
+      this.time = Math.max(this.time, this.timers.nextAt);
+      this.timers.fireNext();
+      return;
+    }
+    const isOver = ({ end }: Wait) => end === due();
+    if (![...this.waits].some((wait) => isOver(wait) && wait.isSpan)) {
+      const before = this.waits.size;
+      const changed = () =>
+        this.waits.size !== before ||
+        (this.timers.size > 0 && this.timers.nextAt <= due()) ||
+        [...this.waits].some(({ condition }) => condition());
+      const patience = this.timers.size === 0 ? REAL_PATIENCE_MS : LAST_PATIENCE_MS;
+      if (await inReality(changed, patience)) return;
+      // Whoever waits for ever waits for the real world.
+      if (due() === Infinity) return;
+    }
+    const end = due();
+    this.time = Math.max(this.time, end);
+    this.endAll(
+      (wait) => wait.resolve(wait.condition()),
+      (wait) => wait.end === end,
+    );
+  }
+
+  private endAll(how: (wait: Wait) => void, which: (wait: Wait) => boolean = () => true): boolean {
+    const ended = [...this.waits].filter(which);
+    for (const wait of ended) this.waits.delete(wait);
+    for (const wait of ended) how(wait);
+    return ended.length > 0;
+  }
+}
+
+/** Waits for what this time does not bring about, for some real milliseconds. */
+async function inReality(condition: () => boolean, patienceMs: number): Promise<boolean> {
+  const end = performance.now() + patienceMs;
+  while (!condition() && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return condition();
+}
+
+function over(): TestingUsageError {
+  return new TestingUsageError(
+    'Time cannot go on after the end of the test: the fleet is closed, or its application is. Do it before.',
+  );
 }
