@@ -92,13 +92,14 @@ class OursWatched implements WatchedWrites {
     );
   }
 
-  /** What it was told of one revision it notes together, once it comes to the next: it has them one by one. */
+  /** What it was told of one revision, or as one resync, it notes together, once it comes to the next. */
   private watchSlowly(): void {
     const told = this.opened('slowly');
     let done: WatchEvent[] = [];
     const take = async (event: WatchEvent) => {
       await this.pace.wait(20);
-      if (done.length > 0 && (event.revision !== done[0]!.revision || event.resync)) {
+      const [first] = done;
+      if (first && (event.resync !== first.resync || isNext(event, first))) {
         told.toldTogether(done.map(toTold));
         done = [];
       }
@@ -165,3 +166,8 @@ export const part: OursPart = {
     return Promise.resolve({ stop: () => watched.stop() });
   },
 };
+
+/** A resync is of many revisions, and is one all the same. */
+function isNext(event: WatchEvent, first: WatchEvent): boolean {
+  return !first.resync && event.revision !== first.revision;
+}
