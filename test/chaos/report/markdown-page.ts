@@ -33,8 +33,17 @@ export function markdownPage(report: Report): string {
   ].join('\n\n')}\n`;
 }
 
-/** Only the table that the README quotes. */
-export function markdownTable({ head, rows }: Table): string {
+/** What the README quotes: the verdicts, the figures, and where they come from. */
+export function markdownQuote(report: Report): string {
+  const seeds = [...new Set(report.columns.flatMap((column) => column.seeds))];
+  return `${[
+    list(verdictLines(report).map(({ text }) => text)),
+    markdownTable(summaryTable(report)),
+    `${report.startedAt.slice(0, 10)}, ${report.versions.join(', ')}; seeds ${seeds.join(', ')}.`,
+  ].join('\n\n')}\n`;
+}
+
+function markdownTable({ head, rows }: Table): string {
   const lines = [head, head.map((_, index) => (index === 0 ? '---' : '---:'))];
   return [...lines, ...rows.map((row) => row.map(({ text }) => text))]
     .map((cells) => `| ${cells.map(inCell).join(' | ')} |`)

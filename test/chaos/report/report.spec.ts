@@ -3,7 +3,7 @@ import { PROMISES } from '../check/evidence.js';
 import { mutantNamed } from '../mutants/index.js';
 import { clean, locks, manyResults, result } from './fixture-results.js';
 import { htmlPage } from './html-page.js';
-import { markdownPage } from './markdown-page.js';
+import { markdownPage, markdownQuote } from './markdown-page.js';
 import { reportOf } from './report-data.js';
 import { takeOverPlot } from './take-over-plot.js';
 import { verdictLines } from './verdict-line.js';
@@ -132,6 +132,13 @@ describe('the page', () => {
       const widths = table.split('\n').map((row) => row.split(/(?<!\\)\|/).length);
       expect(new Set(widths).size).toBe(1);
     }
+  });
+
+  it('has a quote for the README: verdicts, figures, versions and seeds', () => {
+    const quote = markdownQuote(report);
+    expect(quote).toContain('- Plain etcd3, put through the same, broke a promise 27 times');
+    expect(quote).toContain('| Faults that hit |');
+    expect(quote).toMatch(/2026-11-23, nestjs-etcd-coordination 0\.1\.0, .*; seeds 42, 1\.\n$/);
   });
 
   it('says nothing of what there was not', () => {
