@@ -6,7 +6,7 @@ import { lifeFaults } from './life-faults.js';
 import type { OwnershipNote } from './ownership.js';
 import type { RegisterNote } from './register-notes.js';
 import { shutdownFaults } from './shutdown.js';
-import { takeOverBoundMs, takeOvers, takeOverSamples } from './take-overs.js';
+import { takeOvers, takeOverSamples } from './take-overs.js';
 
 const life = (process: string, t: number, type: string, more: object = {}) =>
   ({ process, t, work: 'life', type, ...more }) as unknown as LifeNote;
@@ -127,10 +127,5 @@ describe('takeOvers', () => {
     expect(takeOvers(history, [begun(2700, 'kill worker', '1.0')], [])).toEqual([]);
     const through = [...history, own('0.0', 1000, 'valid', '2')];
     expect(takeOvers(through, [begun(10, 'freeze holder', '0.0')], [])).toEqual([]);
-  });
-
-  it('have a bound that grows with each leader change', () => {
-    expect(takeOverBoundMs(2000, 0)).toBe(2500);
-    expect(takeOverBoundMs(2000, 2)).toBe(13_500);
   });
 });

@@ -12,16 +12,6 @@ export interface TakeOver {
   readonly ms: number;
 }
 
-/** The server looks for leases that have run out twice a second. */
-const EXPIRY_LAG_MS = 500;
-/** A new leader grants every lease anew, and takes up to so much longer. */
-const LEADER_CHANGE_MS = 3500;
-
-/** The longest that an owner that is no more can stand in the way of the next one. */
-export function takeOverBoundMs(ttlMs: number, leaderChanges: number): number {
-  return ttlMs + EXPIRY_LAG_MS + leaderChanges * (ttlMs + LEADER_CHANGE_MS);
-}
-
 /**
  * How long each owner that was killed, frozen, cut off or closed was followed by the next one. An owner that came
  * through, as it was still valid after that, was not followed because of it and makes no sample.

@@ -20,7 +20,7 @@ export function stateFaults(
   return subscriptionsOf(notes).flatMap((subscription) => faultsOf(subscription, truth));
 }
 
-/** What the states of surviving processes have yet to show: what the final list holds. */
+/** What the states of surviving processes have yet to show: the newest event under their prefix. */
 export function awaitedStates(
   notes: readonly WatchNote[],
   { truth, survivors }: Pick<Evidence, 'truth' | 'survivors'>,
@@ -29,10 +29,12 @@ export function awaitedStates(
     const { id, process, prefix } = subscription;
     const last = shows(subscription).at(-1);
     if (!last || !survivors.includes(process)) return [];
-    const walk = new TrueWalk(truth, prefix);
-    while (walk.next) walk.step();
-    const wrong = last.synced ? differenceOf(keysOf(last), walk.current) : 'it is not synced';
-    return wrong ? [`State ${id} of ${prefix}, last looked at at ${at(last.t)}: ${wrong}.`] : [];
+    const newest = truth.findLast(({ key }) => key.startsWith(prefix))?.revision ?? 0n;
+    if (last.synced && BigInt(last.revision) >= newest) return [];
+    const showed = last.synced ? `showed revision ${last.revision}` : 'was not synced';
+    return [
+      `State ${id} of ${prefix} ${showed} when it was last looked at, and the newest is ${newest}.`,
+    ];
   });
 }
 

@@ -22,7 +22,11 @@ export const clockMutants: readonly Mutant[] = [
     name: 'wall-clock',
     breaks: 'Leases are counted by the wall clock, which jumps.',
     caughtBy: ['one-owner', 'loss'],
-    run: { seconds: 40, works: ['elections'], faults: ['jump wall clock', 'cut off both ways'] },
+    run: {
+      seconds: 50,
+      works: ['locks', 'elections'],
+      faults: ['jump wall clock', 'freeze holder', 'cut off both ways'],
+    },
     replacements: [
       {
         file: 'client/clock.ts',
@@ -36,7 +40,7 @@ export const clockMutants: readonly Mutant[] = [
     breaks: 'A keepalive counts from its answer, not from when it was sent.',
     caughtBy: ['one-owner'],
     run: {
-      ...{ seconds: 40, ttlSeconds: 4 },
+      ...{ seconds: 60, ttlSeconds: 4 },
       works: ['elections'],
       faults: ['answers late, then cut off to etcd'],
     },
@@ -52,7 +56,11 @@ export const clockMutants: readonly Mutant[] = [
     name: 'signal-by-timer',
     breaks: 'The signal of a lease is aborted by a timer alone, which comes late after a freeze.',
     caughtBy: ['loss'],
-    run: { seconds: 20, works: ['elections', 'locks'], faults: ['freeze holder'] },
+    run: {
+      seconds: 30,
+      works: ['elections', 'locks'],
+      faults: ['freeze holder', 'block event loop'],
+    },
     replacements: [
       {
         file: 'session/checked-signal.ts',

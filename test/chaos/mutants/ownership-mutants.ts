@@ -44,7 +44,7 @@ export const ownershipMutants: readonly Mutant[] = [
     name: 'grant-outlives-lease',
     breaks: 'A lock is valid until its loss was told, whatever the clock says of its lease.',
     caughtBy: ['one-owner', 'loss'],
-    run: { seconds: 20, works: ['locks'], faults: ['freeze holder'] },
+    run: { seconds: 40, works: ['locks'], faults: ['freeze holder', 'block event loop'] },
     replacements: [
       {
         file: OWN_LOCK,

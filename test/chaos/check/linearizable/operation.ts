@@ -41,3 +41,8 @@ export function operationsOf(notes: readonly RegisterNote[]): Map<string, Operat
 export function isAmbiguous({ returnedAt }: Operation): boolean {
   return returnedAt === Infinity;
 }
+
+/** Whether there was a moment at which both were under way. */
+export function isAtTheSameTime(one: Operation, other: Operation): boolean {
+  return one.invokedAt <= other.returnedAt && one.returnedAt >= other.invokedAt;
+}

@@ -1,5 +1,5 @@
 import type { Model } from './model.js';
-import { isAmbiguous, type Operation } from './operation.js';
+import { isAmbiguous, isAtTheSameTime, type Operation } from './operation.js';
 
 type Value = string | null;
 
@@ -13,6 +13,7 @@ export function registerModel(operations: readonly Operation[]): Model<Value> {
     if (call.call === 'cas') mentioned.add(call.expected);
     if (call.call === 'cas' && isAmbiguous(operation)) mayBeReplaced.add(call.expected);
   }
+  const refused = writersOfRefused(operations);
   return {
     initial: null,
     apply,
@@ -26,8 +27,12 @@ export function registerModel(operations: readonly Operation[]): Model<Value> {
       if (call.call === 'read') return result ?? null;
       return call.call === 'cas' && result === 'true' ? call.expected : undefined;
     },
-    isHarmless: (state, { call }) =>
-      call.call === 'write' && !mentioned.has(call.value) && !mayBeReplaced.has(state),
+    isHarmless: (state, operation) =>
+      operation.call.call === 'write' &&
+      !mentioned.has(operation.call.value) &&
+      !mayBeReplaced.has(state) &&
+      // It may be wanted later, to take the place of a value that must not be there any more.
+      !refused.some((writer) => isAtTheSameTime(writer, operation)),
   };
 }
 
@@ -39,6 +44,15 @@ function apply(state: Value, operation: Operation): { readonly state: Value } | 
   const takes = state === call.expected;
   if (!isAmbiguous(operation) && takes !== (result === 'true')) return undefined;
   return { state: takes ? call.value : state };
+}
+
+/** Those that write what a compare-and-set expected and did not find. */
+function writersOfRefused(operations: readonly Operation[]): Operation[] {
+  const expected = new Set<Value | undefined>();
+  for (const { call, result } of operations) {
+    if (call.call === 'cas' && result === 'false') expected.add(call.expected);
+  }
+  return operations.filter((one) => expected.has(writes(one)));
 }
 
 /** As each value is written by one operation, there is one way at most. */

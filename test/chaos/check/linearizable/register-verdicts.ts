@@ -2,7 +2,7 @@ import type { RegisterNote } from '../register-notes.js';
 import { counterContradiction, registerContradiction } from './contradictions.js';
 import { counterModel } from './counter-model.js';
 import { isCounter, type Model } from './model.js';
-import { isAmbiguous, operationsOf, type Operation } from './operation.js';
+import { isAmbiguous, isAtTheSameTime, operationsOf, type Operation } from './operation.js';
 import { sayOperation } from './say-operation.js';
 import { OrderSearch, type Verdict } from './order-search.js';
 import { registerModel, withoutUnread } from './register-model.js';
@@ -69,7 +69,9 @@ function explain(
     else low = middle + 1;
   }
   const culprit = returned[low]!;
-  const beside = operations.filter((one) => one !== culprit && overlaps(one, culprit)).slice(0, 4);
+  const beside = operations
+    .filter((one) => one !== culprit && isAtTheSameTime(one, culprit))
+    .slice(0, 4);
   const others =
     beside.length > 0 ? `. At the same time: ${beside.map(sayOperation).join('; ')}` : '';
   return `${sayOperation(culprit)}, and no order of the operations until then explains that${others}`;
@@ -82,8 +84,4 @@ function upTo(operations: readonly Operation[], t: number): Operation[] {
     .map((one) =>
       one.returnedAt <= t ? one : { ...one, returnedAt: Infinity, result: undefined },
     );
-}
-
-function overlaps(one: Operation, other: Operation): boolean {
-  return one.invokedAt <= other.returnedAt && one.returnedAt >= other.invokedAt;
 }

@@ -77,6 +77,12 @@ describe('a linearizable register', () => {
     expect(faults(cas(2, 3, null, 'b', false), write(4, 5, 'a', 'unknown'))).toHaveLength(1);
   });
 
+  it('may have a compare-and-set fail for a write that nobody read', () => {
+    const races = [write(0, 9, 'a'), write(0, 5, 'b')];
+    expect(faults(...races, cas(6, 8, 'b', 'c', false), read(10, 11, 'a'))).toEqual([]);
+    expect(faults(...races, cas(6, 8, 'b', 'c', false), write(10, 11, 'd'))).toEqual([]);
+  });
+
   it('may have come by its value over several unknown operations', () => {
     const unknown = [cas(0, 1, 'a', 'b', null), cas(0, 1, 'b', 'c', null)];
     expect(faults(...unknown, write(0, 1, 'a', 'unknown'), read(2, 3, 'c'))).toEqual([]);

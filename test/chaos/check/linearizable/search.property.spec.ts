@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RegisterNote } from '../register-notes.js';
 import { generatedHistory, type Recipe } from './generated-history.js';
+import { operationsOf, type Operation } from './operation.js';
 import { judgeRegisters } from './register-verdicts.js';
 
 const recipe: fc.Arbitrary<Recipe> = fc.record({
@@ -68,4 +69,60 @@ describe('the search for an order', () => {
       ),
     );
   });
+
+  it('says what trying every order says', () => {
+    fc.assert(
+      fc.property(tiny, fc.array(fc.nat(), { maxLength: 3 }), (one, wrong) => {
+        const notes = withWrongAnswers(generatedHistory(one), wrong);
+        const isLinearizable = tryAll([...operationsOf(notes).values()].flat());
+        expect(judgeRegisters(notes).faults).toHaveLength(isLinearizable ? 0 : 1);
+      }),
+      { numRuns: 600 },
+    );
+  });
 });
+
+/** So short that every order can be tried. */
+const tiny: fc.Arbitrary<Recipe> = fc.record({
+  seed: fc.nat(),
+  operations: fc.constantFrom(4, 6),
+  clients: fc.constantFrom(2, 3),
+  ambiguous: fc.constantFrom(0.1, 0.4),
+  kind: fc.constant('register'),
+});
+
+/** Has some of the answers be those that others were given. */
+function withWrongAnswers(
+  notes: readonly RegisterNote[],
+  which: readonly number[],
+): RegisterNote[] {
+  const reads = readsOf(notes);
+  const values = [
+    null,
+    ...notes.flatMap((note) => (note.type === 'invoked' && 'value' in note ? [note.value] : [])),
+  ];
+  const wrong = new Map(
+    which.flatMap((n) =>
+      reads.length > 0 ? [[reads[n % reads.length]!, values[n % values.length]]] : [],
+    ),
+  );
+  return notes.map((note) =>
+    wrong.has(note) ? ({ ...note, result: wrong.get(note) } as RegisterNote) : note,
+  );
+}
+
+/** The definition itself: an order of all that is certain, and of some that is not. */
+function tryAll(left: readonly Operation[], state: string | null = null): boolean {
+  if (left.every((one) => one.returnedAt === Infinity)) return true;
+  return left.some((one) => {
+    if (left.some((other) => other.returnedAt < one.invokedAt)) return false;
+    const { call, result } = one;
+    const rest = left.filter((other) => other !== one);
+    if (call.call === 'write') return tryAll(rest, call.value);
+    if (call.call === 'read') return state === (result ?? null) && tryAll(rest, state);
+    if (call.call !== 'cas') return false;
+    const takes = state === call.expected;
+    if (one.returnedAt < Infinity && takes !== (result === 'true')) return false;
+    return tryAll(rest, takes ? call.value : state);
+  });
+}

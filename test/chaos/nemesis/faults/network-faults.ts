@@ -27,9 +27,10 @@ export const lateAnswers: Fault = {
       for (const way of slot.ways) way.delay(0.22 * field.ttlMs, 'to-client');
       slot.worker.thaw();
       // A keepalive is sent every third of the TTL.
-      await pause(field, field.ttlMs);
+      await pause(field, 0.36 * field.ttlMs);
       for (const way of slot.ways) way.blackhole('to-server');
-      return (await isSucceeded(field, caught)) ? { targets: [slot.id] } : null;
+      // Longer holds are for other faults; that what was held is lost by then is soon seen.
+      return (await isSucceeded(field, caught, 1.5 * field.ttlMs)) ? { targets: [slot.id] } : null;
     }),
 };
 

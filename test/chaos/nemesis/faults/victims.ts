@@ -39,11 +39,15 @@ export async function onHolderOrFree(
  * Waits for 3 × TTL at least, so that a holder that counts wrongly goes on for longer than its lease, and until
  * another process has what this one had; whether it has.
  */
-export async function isSucceeded(field: Battlefield, caught: Caught): Promise<boolean> {
+export async function isSucceeded(
+  field: Battlefield,
+  caught: Caught,
+  atLeastMs = 3 * field.ttlMs + 50,
+): Promise<boolean> {
   const { slot, of, token } = caught;
   const { id } = slot;
   const from = field.fleet.look().length;
-  await pause(field, 3 * field.ttlMs + 50);
+  await pause(field, atLeastMs);
   const next = (note: object) => {
     const grant = note as { type?: string; process?: string; of?: string; token?: string };
     if (grant.type !== 'granted' || grant.of !== of || grant.process === id) return false;

@@ -1,6 +1,6 @@
 import type { Evidence } from '../../check/evidence.js';
 import { awaitedEvents, watchFaults } from '../../check/watch-events.js';
-import { finalStateFaults, stateFaults } from '../../check/watched-states.js';
+import { awaitedStates, finalStateFaults, stateFaults } from '../../check/watched-states.js';
 import type { WatchNote } from '../../check/watch-notes.js';
 import { least } from '../figures.js';
 import { nextCallMs } from '../recovery.js';
@@ -47,6 +47,7 @@ export const watched: ChaosWork = {
     return [
       ...(since ? [] : ['Nothing has been written to watched keys since the healing.']),
       ...awaitedEvents(notes, { survivors, truth: truth.slice(0, until + 1) }),
+      ...awaitedStates(notes, { survivors, truth: truth.slice(0, until + 1) }),
       ...unsynced(notes, survivors, healedAt),
     ];
   },
