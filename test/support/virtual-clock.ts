@@ -1,14 +1,10 @@
 import type { MonotonicClock } from '../../libs/etcd-coordination/src/client/clock.js';
+import { TimerQueue } from '../../libs/etcd-coordination/src/testing/time/timer-queue.js';
 
-interface Timer {
-  readonly at: number;
-  readonly callback: () => void;
-}
-
-/** A clock that stands still until the test moves it. */
+/** A clock that stands still until the test moves it, for what needs neither Nest nor a connection. */
 export class VirtualClock implements MonotonicClock {
+  private readonly timers = new TimerQueue();
   private time: number;
-  private timers: Timer[] = [];
 
   constructor(start = 1000) {
     this.time = start;
@@ -19,25 +15,21 @@ export class VirtualClock implements MonotonicClock {
   }
 
   setTimer(callback: () => void, delayMs: number): () => void {
-    const timer = { at: this.time + delayMs, callback };
-    this.timers.push(timer);
-    return () => {
-      this.timers = this.timers.filter((other) => other !== timer);
-    };
+    return this.timers.add(this.time + delayMs, callback);
   }
 
   /** Timers that have yet to fire. */
   get pending(): number {
-    return this.timers.length;
+    return this.timers.size;
   }
 
   /** Lets time pass: every timer fires at its moment, and what it starts may settle before the next one. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;
     await settle();
-    for (let next = this.next(end); next; next = this.next(end)) {
-      this.time = Math.max(this.time, next.at);
-      this.fire(next);
+    while (this.timers.nextAt <= end) {
+      this.time = Math.max(this.time, this.timers.nextAt);
+      this.timers.fireNext();
       await settle();
     }
     this.time = end;
@@ -46,16 +38,6 @@ export class VirtualClock implements MonotonicClock {
   /** Time passes and nothing fires, as while the event loop is blocked or the process frozen. */
   freeze(ms: number): void {
     this.time += ms;
-  }
-
-  private next(end: number): Timer | undefined {
-    const [first] = this.timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at);
-    return first;
-  }
-
-  private fire(timer: Timer): void {
-    this.timers = this.timers.filter((other) => other !== timer);
-    timer.callback();
   }
 }
 
