@@ -7,7 +7,7 @@ import { enableAuth } from '../../support/etcd-admin.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { EtcdServer } from '../../support/etcd-server.js';
 import { fenceOf, NAMESPACE } from '../../support/fences.js';
-import { LockerInstance } from '../lock/locker-instance.js';
+import { Instance } from '../election/instance.js';
 import { StockInstance } from './stock-instance.js';
 
 const lines = await availableEtcdLines();
@@ -51,8 +51,8 @@ describe.each(lines)('a service that demands fences, on etcd %s', (line) => {
   it('refuses what a holder of a real lock sends after the next one has been served', async () => {
     const stock = await StockInstance.start(server.endpoint);
     const [a, b] = (await Promise.all(
-      ['a', 'b'].map((id) => LockerInstance.start(id, [server.endpoint], 5)),
-    )) as [LockerInstance, LockerInstance];
+      ['a', 'b'].map((id) => Instance.start(id, server.endpoint, { ttlSeconds: 5 })),
+    )) as [Instance, Instance];
     onTestFinished(async () => void (await Promise.all([a.close(1000), b.close(1000)])));
 
     const sent: Record<string, string>[] = [];

@@ -22,8 +22,8 @@ export const locks: ChaosWork = {
   inconclusive(evidence, minutes) {
     const owned = new OwnedEvidence(evidence, WORK, KIND);
     const seldom: [what: string, seen: number, aMinute: number][] = [
-      ['grants of locks', owned.count('granted'), 240],
-      ['writes under locks that etcd took', owned.accepted.length, 100],
+      ['grants of locks', owned.count('granted'), 90],
+      ['writes under locks that etcd took', owned.accepted.length, 35],
       ['late raw writes under locks that were refused', owned.lateRefused('raw'), 2],
       ['late fenced writes under locks that were refused', owned.lateRefused('fenced'), 2],
       ['losses of locks that their holders noticed', owned.count('lost'), 3],

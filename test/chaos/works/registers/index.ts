@@ -35,7 +35,7 @@ export const registers: ChaosWork = {
   inconclusive(evidence, minutes) {
     const ok = returned(evidence).filter(({ outcome }) => outcome === 'ok').length;
     return [
-      ...least('operations on registers and counters that were answered', ok, 600, minutes),
+      ...least('operations on registers and counters that were answered', ok, 250, minutes),
       ...verdictsOf(evidence).undecided,
     ];
   },

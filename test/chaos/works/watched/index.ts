@@ -31,8 +31,8 @@ export const watched: ChaosWork = {
     const { told, resynced, shown } = count(evidence);
     const compacted = evidence.compactions.length;
     return [
-      ...least('events that watches were told', told, 1_500, minutes),
-      ...least('looks at a watched state', shown, 150, minutes),
+      ...least('events that watches were told', told, 800, minutes),
+      ...least('looks at a watched state', shown, 80, minutes),
       ...(compacted > 0 && resynced === 0 && minutes > 2
         ? ['The history was compacted, and no watch had to catch up past that.']
         : []),
