@@ -5,6 +5,7 @@ import {
 } from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
 import { deleteKey, keysUnder, putKey } from '../../support/etcd-admin.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
+import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
 import { freshPrefix, NAMESPACE, standing, startTransactions } from './transactions.js';
 
@@ -75,6 +76,17 @@ describe.each(await serversUnderTest())('lost answers of transactions, $name', (
     atWrites(lose);
     expect(await transactions.compareAndSet(key, 'blind', null)).toMatchObject({ succeeded: true });
     expect(await standing(server.endpoint, key)).toEqual({});
+  });
+
+  it('says that nobody knows what became of it, if the connection is closed meanwhile', async () => {
+    const { transactions, client, atWrites } = await startBehindProxy();
+    const key = `${freshPrefix()}key`;
+    atWrites(() => proxy.loseAnswer('KV/Txn', { how: 'silence' }));
+    const put = transactions.batch().put(key, '1').commit();
+    const refused = expect(put).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
+    await waitFor(async () => (await version(key)) === 1, { what: 'the write to be applied' });
+    await client.close();
+    await refused;
   });
 
   it('writes once if the request is lost', async () => {

@@ -79,7 +79,7 @@ export class CommitMark {
    * here. Asks for as long as a write may take.
    *
    * @param lease as in {@link put}: while it stands, the mark cannot have ended with it
-   * @throws WriteOutcomeUnknownError if etcd does not answer
+   * @throws WriteOutcomeUnknownError if etcd does not answer, or the client closes meanwhile
    */
   async settle(what: string, lease: string): Promise<string | null> {
     const { timeouts, retry } = this.client.options;
@@ -88,13 +88,14 @@ export class CommitMark {
       try {
         return await this.ask(what, lease, end - this.client.clock.now());
       } catch (error) {
-        if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
+        if (error instanceof WriteOutcomeUnknownError) {
           this.retire();
           throw error;
         }
         const left = end - this.client.clock.now();
         const delay = retryDelay(attempt, retry);
-        if (delay >= left) {
+        // Nobody can be asked any more.
+        if (delay >= left || error instanceof ClientClosedError) {
           this.retire();
           throw outcomeUnknown(what, error);
         }
