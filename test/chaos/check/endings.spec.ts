@@ -32,7 +32,10 @@ describe('shutdownFaults', () => {
     expect(faults(0)).toEqual([]);
     expect(faults(null)).toEqual([expect.stringMatching(/had to be killed/)]);
     expect(faults(1)).toEqual([expect.stringMatching(/with code 1/)]);
-    expect(faults(0, [])).toEqual([expect.stringMatching(/before it had closed/)]);
+    const started = life('0.0', 5, 'started');
+    expect(faults(0, [started])).toEqual([expect.stringMatching(/before it had closed/)]);
+    expect(faults(0, [started, ...closed])).toEqual([]);
+    expect(faults(0, [])).toEqual([]);
   });
 
   it('find an owner that was closed', () => {

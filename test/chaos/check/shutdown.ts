@@ -4,7 +4,7 @@ import { at, grouped } from './in-time.js';
 import type { OwnershipNote } from './ownership.js';
 
 /**
- * Every process that was asked to end did so by itself, with code 0, after it said that it was closed; it was not
+ * Every process that was asked to end did so by itself, with code 0, after it said that it was closed if it had started; it was not
  * the owner of anything any more by then, and left no key on a lease of its own.
  *
  * @param owned the notes of all works that own things
@@ -28,7 +28,9 @@ function endFaults(process: string, code: number | null, life: readonly LifeNote
     return [`Process ${process} was asked to end and did not: it had to be killed.`];
   }
   if (code !== 0) return [`Process ${process} was asked to end and did so with code ${code}.`];
-  if (life.some(({ type }) => type === 'closed')) return [];
+  // Asked to end while it waited for etcd, it had nothing to close.
+  const hasStarted = life.some(({ type }) => type === 'started');
+  if (!hasStarted || life.some(({ type }) => type === 'closed')) return [];
   return [`Process ${process} ended before it had closed.`];
 }
 
