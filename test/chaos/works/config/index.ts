@@ -34,8 +34,8 @@ export const config: ChaosWork = {
         count((n) => n.type === 'publishing' && n.via === 'raw' && !n.valid),
         2,
       ],
-      ['values that were applied', count((n) => n.type === 'applied'), 30],
-      ['values that were rejected', count((n) => n.type === 'rejected'), 5],
+      ['values that were applied', count((n) => n.type === 'applied'), 20],
+      ['values that were rejected', count((n) => n.type === 'rejected'), 1],
     ];
     return seldom.flatMap(([what, seen, aMinute]) => least(what, seen, aMinute, minutes));
   },

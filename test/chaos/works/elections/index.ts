@@ -30,8 +30,8 @@ export const elections: ChaosWork = {
     const owned = new OwnedEvidence(evidence, WORK, KIND);
     const seldom: [what: string, seen: number, aMinute: number][] = [
       ['terms', owned.count('granted'), 15],
-      ['writes under terms that etcd took', owned.accepted.length, 30],
-      ['late raw writes under terms that were refused', owned.lateRefused('raw'), 1],
+      ['writes under terms that etcd took', owned.accepted.length, 20],
+      ['late raw writes under terms that were refused', owned.lateRefused('raw'), 0.5],
       ['late fenced writes under terms that were refused', owned.lateRefused('fenced'), 1],
       ['observations of a leader', observations(evidence).length, 60],
     ];

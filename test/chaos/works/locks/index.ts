@@ -24,9 +24,9 @@ export const locks: ChaosWork = {
     const seldom: [what: string, seen: number, aMinute: number][] = [
       ['grants of locks', owned.count('granted'), 90],
       ['writes under locks that etcd took', owned.accepted.length, 35],
-      ['late raw writes under locks that were refused', owned.lateRefused('raw'), 2],
-      ['late fenced writes under locks that were refused', owned.lateRefused('fenced'), 2],
-      ['losses of locks that their holders noticed', owned.count('lost'), 3],
+      ['late raw writes under locks that were refused', owned.lateRefused('raw'), 0.5],
+      ['late fenced writes under locks that were refused', owned.lateRefused('fenced'), 1],
+      ['losses of locks that their holders noticed', owned.count('lost'), 2],
     ];
     return seldom.flatMap(([what, seen, aMinute]) => least(what, seen, aMinute, minutes));
   },
