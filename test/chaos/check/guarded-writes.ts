@@ -26,13 +26,13 @@ export function acceptedWrites(
   );
 }
 
-/** What `fenced` does before it sends. */
-export interface FencedWrites {
+/** What may still be written when a grant is over. */
+export interface WritesAfterwards {
   /**
-   * It asks the grant's clock: what grants of one process share a key, so that etcd cannot tell them apart. Where
-   * each grant has a key of its own, as in an election, etcd alone is asked. Default true.
+   * Reasons of a loss after which `fenced` goes on until the key is gone in etcd: a term that was given up has work
+   * that drains, and nobody can be next before that. Default none.
    */
-  readonly checkedHere?: boolean;
+  readonly givenUp?: readonly string[];
 }
 
 /**
@@ -42,12 +42,17 @@ export interface FencedWrites {
 export function writeFaults(
   notes: readonly OwnershipNote[],
   accepted: readonly AcceptedWrite[],
-  { checkedHere = true }: FencedWrites = {},
+  { givenUp = [] }: WritesAfterwards = {},
 ): string[] {
   const sent = new Map(notes.flatMap((note) => (note.type === 'sent' ? [[idOf(note), note]] : [])));
+  const drains = new Set(
+    notes.flatMap((note) =>
+      note.type === 'lost' && givenUp.includes(note.reason) ? [`${note.of} ${note.token}`] : [],
+    ),
+  );
   return [
     ...untrueAnswers(notes, accepted),
-    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)), checkedHere)),
+    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)), drains)),
     ...staleWrites(accepted),
   ];
 }
@@ -72,13 +77,14 @@ function untrueAnswers(
 function originFaults(
   write: AcceptedWrite,
   origin: Sent | undefined,
-  checkedHere: boolean,
+  drains: ReadonlySet<string>,
 ): string[] {
   const faults: string[] = [];
   if (!origin || origin.token !== write.token) {
     faults.push(`${named(write)} is in etcd, and nobody sent it.`);
   }
-  if (checkedHere && origin?.guard === 'fenced' && !origin.valid) {
+  const isOver = !origin?.valid && !drains.has(`${write.of} ${write.token}`);
+  if (origin?.guard === 'fenced' && isOver) {
     faults.push(`${named(write)} was accepted, and its grant was lost before it was sent.`);
   }
   if (write.version > 1) faults.push(`${named(write)} was applied ${write.version} times.`);

@@ -209,8 +209,15 @@ describe('writeFaults', () => {
     const late = [a.sent('a1', { valid: false, late: true })];
     expect(writeFaults(late, [accepted('a1', '5', 100)])).toHaveLength(1);
     expect(writeFaults(late, [])).toEqual([]);
-    // Where only etcd is asked, the key may stand a little longer, and nobody newer is there.
-    expect(writeFaults(late, [accepted('a1', '5', 100)], { checkedHere: false })).toEqual([]);
+    // Given up, it stands until its work has drained; lost, it does not.
+    const byReason = (reason: string) =>
+      writeFaults(
+        [...late, { ...a.lost(1), reason } as OwnershipNote],
+        [accepted('a1', '5', 100)],
+        { givenUp: ['resigned'] },
+      );
+    expect(byReason('resigned')).toEqual([]);
+    expect(byReason('session-lost')).toHaveLength(1);
   });
 
   it('finds answers that are not true', () => {

@@ -66,8 +66,8 @@ export const ownershipMutants: readonly Mutant[] = [
       },
       {
         file: 'election/own-term.ts',
-        find: 'return !this.over && this.lease.isValid();',
-        replace: 'return !this.over;',
+        find: 'return this.endedBy === null && this.lease.isValid();',
+        replace: 'return this.endedBy === null;',
       },
     ],
   },

@@ -7,6 +7,7 @@ import { takeOvers, takeOverSamples } from '../../check/take-overs.js';
 import { tokenFaults } from '../../check/tokens.js';
 import { keysOfWokenLeaders } from '../../check/woken-leaders.js';
 import type { LifeNote, NemesisNote } from '../../history/note.js';
+import { GIVEN_UP } from './owned-span.js';
 import { tally } from '../figures.js';
 
 /** What a work of owners has left: its notes, and the guarded writes that etcd took of it. */
@@ -30,7 +31,9 @@ export class OwnedEvidence {
     return {
       'one-owner': overlaps(this.notes, this.byEtcd),
       tokens: tokenFaults(this.notes),
-      fencing: writeFaults(this.notes, this.accepted, { checkedHere: this.kind === 'lock/' }),
+      fencing: writeFaults(this.notes, this.accepted, {
+        givenUp: this.kind === 'election/' ? GIVEN_UP : [],
+      }),
       loss: lossFaults(this.notes),
     };
   }

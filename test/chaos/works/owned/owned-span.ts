@@ -9,7 +9,7 @@ const FROZEN_MS = 1000;
 const VALID_EVERY_MS = 25;
 
 /** Whoever gives it up stands in etcd for a moment longer, and may write until it is gone there: nobody else can. */
-const GIVEN_UP = ['left', 'resigned', 'shutdown'];
+export const GIVEN_UP = ['left', 'resigned', 'shutdown'];
 
 /** One grant, watched from its first moment to its last. */
 export class OwnedSpan {
