@@ -1,13 +1,10 @@
 import 'reflect-metadata';
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, StreamableFile } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
-import { currentFence } from '../context/ownership-context.js';
 import { CoordinationModuleMissingError } from '../nest/coordination-module-missing.error.js';
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
-import { currentLock } from './current-lock.js';
 import { DistributedLock, type DistributedLockOptions } from './distributed-lock.decorator.js';
 import { InvalidLockOptionError } from './lock.errors.js';
 import { boot, onLockGateStage } from '../../../../test/support/lock-gate-stage.js';
@@ -16,38 +13,14 @@ onLockGateStage();
 
 @Injectable()
 class Shop {
-  readonly runs: string[] = [];
-
   @DistributedLock('order/{orderId}')
-  async ship(orderId: string, ms = 5): Promise<string> {
-    this.runs.push(`+${orderId}`);
-    await sleep(ms);
-    this.runs.push(`-${orderId}`);
-    return `${currentLock()?.key} ${currentFence()?.token}`;
+  async ship(orderId: string): Promise<string> {
+    return orderId;
   }
 
   @DistributedLock('stock', { onBusy: 'throw' })
   async count(): Promise<number> {
     return 7;
-  }
-
-  @DistributedLock('stock', { onBusy: 'skip' })
-  async tidy(): Promise<void> {
-    this.runs.push('tidy');
-  }
-
-  @DistributedLock('stock', { onBusy: 'skip' })
-  tidyNow(): void {
-    this.runs.push('tidy now');
-  }
-
-  @DistributedLock('stock', { onBusy: 'throw' })
-  note(what: string): void {
-    this.runs.push(what);
-  }
-
-  shipItself(): Promise<string> {
-    return this.ship('self');
   }
 }
 
