@@ -13,7 +13,9 @@ export function describeAtOnce<T extends string | { readonly name: string }>(
   for (const server of servers) {
     const name = typeof server === 'string' ? `etcd ${server}` : server.name;
     describe.concurrent(`on ${name}`, () => {
-      describe.sequential(title, () => suite(server));
+      describe.sequential(`as one, ${title}`, () => {
+        suite(server);
+      });
     });
   }
 }

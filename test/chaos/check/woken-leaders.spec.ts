@@ -3,6 +3,7 @@ import type { NemesisNote } from '../history/note.js';
 import { evidence, TrueHistory } from './evidence-builder.js';
 import { excusedOverlaps, overlaps } from './one-owner.js';
 import type { OwnershipNote } from './ownership.js';
+import { tokenFaults } from './tokens.js';
 import { keysOfWokenLeaders } from './woken-leaders.js';
 
 const TTL_MS = 2_000;
@@ -40,9 +41,23 @@ describe('an owner whose key a leader of etcd deleted when it woke up', () => {
     expect(excusedOverlaps(history(7_100), byEtcd)).toBe(0);
   });
 
+  it('is excused if it was told of its turn when that was over', () => {
+    const late = [
+      ...[
+        note('granted', '1.0', `${9n << 20n}`, 5_050),
+        note('valid', '1.0', `${9n << 20n}`, 9_000),
+      ],
+      ...[note('granted', '0.0', `${former}`, 5_100), note('valid', '0.0', `${former}`, 5_200)],
+    ];
+    const byEtcd = { ended: ended(4_800), ttlMs: TTL_MS };
+    expect([...overlaps(late, byEtcd), ...tokenFaults(late, byEtcd)]).toEqual([]);
+    expect(overlaps(late)).toHaveLength(1);
+    expect(tokenFaults(late)).toHaveLength(1);
+  });
+
   it.each([
-    ['long before', 2_900, 'freeze leader'],
-    ['long after', 7_100, 'freeze leader'],
+    ['long before', 3_900, 'freeze leader'],
+    ['long after', 6_600, 'freeze leader'],
     ['from another fault', 4_800, 'kill leader'],
   ])('is not excused if no leader woke up then: %s', (_, t, kind) => {
     expect(overlaps(history(5_200), { ended: ended(t, kind), ttlMs: TTL_MS })).toHaveLength(1);

@@ -1,8 +1,11 @@
 import type { NemesisNote } from '../history/note.js';
 import type { Evidence } from './evidence.js';
+import type { Holding } from './holdings.js';
 
-/** From the waking of a leader of etcd to the end of what it may still do in the belief that it leads. */
-const BELIEF_MS = 2_000;
+/** A fault is noted as over once what it did is undone: the waking came that much earlier at the most. */
+const UNDOING_MS = 1_500;
+/** How long, from then on, what it did in the belief that it leads may take to be told. */
+const BELIEF_MS = 1_000;
 /** The turns of a grant behind one key are in these bits of its token, where it has any. */
 const TURN_BITS = 20n;
 
@@ -26,16 +29,24 @@ export function keysOfWokenLeaders(evidence: Evidence): ReadonlyMap<string, numb
       created.set(key, createRevision);
       continue;
     }
-    const near = wakings.some((waking) => Math.abs(t - waking) <= BELIEF_MS);
+    const near = wakings.some((over) => t >= over - UNDOING_MS && t <= over + BELIEF_MS);
     if (near && created.has(key)) ended.set(created.get(key)!.toString(), t);
   }
   return ended;
 }
 
-/** When the key that a token came from was deleted by a leader that had woken up; null if it was not. */
-export function endedByWokenLeader(
-  token: bigint,
-  ended: ReadonlyMap<string, number>,
-): number | null {
-  return ended.get(token.toString()) ?? ended.get((token >> TURN_BITS).toString()) ?? null;
+/** What etcd did to owners that no client can know of in time. */
+export interface EndedByEtcd {
+  /** See {@link keysOfWokenLeaders}. */
+  readonly ended: ReadonlyMap<string, number>;
+  /** However late its watch told it, an owner knows by its lease's deadline. */
+  readonly ttlMs: number;
+}
+
+export const NOTHING_ENDED: EndedByEtcd = { ended: new Map(), ttlMs: 0 };
+
+/** Whether an owner cannot be blamed for what it believed: etcd had deleted its key, and nobody could know. */
+export function isExcused({ token, to }: Holding, { ended, ttlMs }: EndedByEtcd): boolean {
+  const endedAt = ended.get(token.toString()) ?? ended.get((token >> TURN_BITS).toString());
+  return endedAt !== undefined && to <= endedAt + ttlMs;
 }

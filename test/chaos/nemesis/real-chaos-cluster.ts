@@ -210,7 +210,8 @@ export class RealChaosCluster implements ChaosCluster {
       return leaderId !== '0' && own >= revision;
     };
     const { name, server } = member;
-    const what = () => `${name} to have revision ${revision}. Its log ends:\n${server.logTail(15)}\n`;
+    const what = () =>
+      `${name} to have revision ${revision}. Its log ends:\n${server.logTail(15)}\n`;
     await waitFor(follows, { what, timeoutMs: SETTLED_MS, intervalMs: 50 });
   }
 

@@ -1,11 +1,11 @@
 import type { Evidence, Figures, Verdicts } from '../../check/evidence.js';
 import { type AcceptedWrite, acceptedWrites, writeFaults } from '../../check/guarded-writes.js';
 import { lossFaults } from '../../check/losses.js';
-import { type EndedByEtcd, excusedOverlaps, overlaps } from '../../check/one-owner.js';
+import { excusedOverlaps, overlaps } from '../../check/one-owner.js';
 import type { OwnershipNote } from '../../check/ownership.js';
 import { takeOvers, takeOverSamples } from '../../check/take-overs.js';
 import { tokenFaults } from '../../check/tokens.js';
-import { keysOfWokenLeaders } from '../../check/woken-leaders.js';
+import { type EndedByEtcd, keysOfWokenLeaders } from '../../check/woken-leaders.js';
 import type { LifeNote, NemesisNote } from '../../history/note.js';
 import { GIVEN_UP } from './owned-span.js';
 import { tally } from '../figures.js';
@@ -30,7 +30,7 @@ export class OwnedEvidence {
   verdicts(): Verdicts {
     return {
       'one-owner': overlaps(this.notes, this.byEtcd),
-      tokens: tokenFaults(this.notes),
+      tokens: tokenFaults(this.notes, this.byEtcd),
       fencing: writeFaults(this.notes, this.accepted, {
         givenUp: this.kind === 'election/' ? GIVEN_UP : [],
       }),
