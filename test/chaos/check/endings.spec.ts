@@ -49,6 +49,11 @@ describe('shutdownFaults', () => {
     expect(shutdownFaults(owned, evidence(given))).toEqual([
       'Process 0.0 ended and left key lock/a/1 behind.',
     ]);
+    // A lock's token has the number of the grant behind its key besides.
+    const byTurn = [own('0.0', 5, 'granted', `${(2n << 20n) | 3n}`)];
+    expect(shutdownFaults(byTurn, evidence(given))).toEqual([
+      'Process 0.0 ended and left key lock/a/1 behind.',
+    ]);
     expect(shutdownFaults([], evidence(given))).toEqual([
       'Key lock/a/1 was left behind, on the lease 77.',
     ]);

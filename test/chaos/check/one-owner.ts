@@ -15,14 +15,17 @@ export function excusedOverlaps(notes: readonly OwnershipNote[], byEtcd: EndedBy
 
 function overlapsOf(of: string, spans: readonly Holding[], byEtcd: EndedByEtcd): string[] {
   const faults: string[] = [];
-  let latest: Holding | null = null;
+  // Those that have not ended when the next one begins; all but one are to blame.
+  let open: Holding[] = [];
   for (const next of spans) {
-    if (latest && next.from <= latest.to && !isExcused(former(latest, next), byEtcd)) {
+    open = open.filter(({ to }) => next.from <= to);
+    for (const one of open) {
+      if (isExcused(former(one, next), next.from, byEtcd)) continue;
       faults.push(
-        `${of}: ${shown(latest)} was valid until ${at(latest.to)}, and ${shown(next)} from ${at(next.from)}.`,
+        `${of}: ${shown(one)} was valid until ${at(one.to)}, and ${shown(next)} from ${at(next.from)}.`,
       );
     }
-    if (!latest || next.to > latest.to) latest = next;
+    open.push(next);
   }
   return faults;
 }

@@ -57,3 +57,12 @@ interface Grant {
  * - `none`: a bare put, where the system has no fence (plain etcd3)
  */
 export type WriteGuard = 'raw' | 'fenced' | 'none';
+
+/** How many grants there may be behind one key of a lock, in bits of their tokens. */
+const TURN_BITS = 20n;
+
+/** The create revision of the key that a grant stands by: of a lock, its token has the number of the grant besides. */
+export function createRevisionOf(grant: { readonly of: string; readonly token: string }): bigint {
+  const token = BigInt(grant.token);
+  return grant.of.startsWith('lock/') && token >> TURN_BITS > 0n ? token >> TURN_BITS : token;
+}

@@ -1,7 +1,7 @@
 import type { LifeNote, Note } from '../history/note.js';
 import type { Evidence } from './evidence.js';
 import { at, grouped } from './in-time.js';
-import type { OwnershipNote } from './ownership.js';
+import { createRevisionOf, type OwnershipNote } from './ownership.js';
 
 /**
  * Every process that was asked to end did so by itself, with code 0, after it said that it was closed if it had started; it was not
@@ -60,7 +60,9 @@ function leftKeys(
   life: ReadonlyMap<string, readonly Note[]>,
 ): string[] {
   const granted = new Map<string, string>();
-  for (const note of owned) if (note.type === 'granted') granted.set(note.token, note.process);
+  for (const note of owned) {
+    if (note.type === 'granted') granted.set(String(createRevisionOf(note)), note.process);
+  }
   const ownerOf = new Map<string, string>();
   const beganAt = new Map<string, number>();
   for (const { lease, createRevision, t } of truth) {

@@ -32,7 +32,7 @@ function outOfOrder(notes: readonly OwnershipNote[], byEtcd: EndedByEtcd): strin
     for (const next of spans) {
       if (newest && next.token <= newest.token) {
         // It was told of its turn when etcd had ended it already.
-        if (isExcused(next, byEtcd)) continue;
+        if (isExcused(next, next.from, byEtcd)) continue;
         faults.push(`${of}: ${shown(next)} was granted after ${shown(newest)}.`);
       } else {
         newest = next;

@@ -20,17 +20,19 @@ export function keysOfWokenLeaders(evidence: Evidence): ReadonlyMap<string, numb
   const wakings = evidence.notesOf<NemesisNote>('nemesis').flatMap((note, _, notes) => {
     if (note.type !== 'fault-begun' || note.kind !== 'freeze leader') return [];
     const over = notes.find((other) => other.type === 'fault-over' && other.fault === note.fault);
-    return over ? [over.t] : [];
+    // By its own clock no lease ended in less: all were renewed every third of the TTL.
+    return over && over.t - note.t >= evidence.ttlMs / 2 ? [over.t] : [];
   });
-  const created = new Map<string, bigint>();
+  const leased = new Map<string, bigint>();
   const ended = new Map<string, number>();
-  for (const { type, key, createRevision, t } of evidence.truth) {
+  for (const { type, key, createRevision, lease, t } of evidence.truth) {
     if (type === 'put') {
-      created.set(key, createRevision);
+      if (lease === '0') leased.delete(key);
+      else leased.set(key, createRevision);
       continue;
     }
     const near = wakings.some((over) => t >= over - UNDOING_MS && t <= over + BELIEF_MS);
-    if (near && created.has(key)) ended.set(created.get(key)!.toString(), t);
+    if (near && leased.has(key)) ended.set(leased.get(key)!.toString(), t);
   }
   return ended;
 }
@@ -45,8 +47,15 @@ export interface EndedByEtcd {
 
 export const NOTHING_ENDED: EndedByEtcd = { ended: new Map(), ttlMs: 0 };
 
-/** Whether an owner cannot be blamed for what it believed: etcd had deleted its key, and nobody could know. */
-export function isExcused({ token, to }: Holding, { ended, ttlMs }: EndedByEtcd): boolean {
+/**
+ * Whether an owner cannot be blamed for what it believed from a moment on: etcd had deleted its key by then,
+ * and nobody could know.
+ */
+export function isExcused(
+  { token, to }: Holding,
+  from: number,
+  { ended, ttlMs }: EndedByEtcd,
+): boolean {
   const endedAt = ended.get(token.toString()) ?? ended.get((token >> TURN_BITS).toString());
-  return endedAt !== undefined && to <= endedAt + ttlMs;
+  return endedAt !== undefined && from >= endedAt && to <= endedAt + ttlMs;
 }

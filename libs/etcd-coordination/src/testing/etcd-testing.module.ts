@@ -27,6 +27,9 @@ export interface EtcdTestingOptions
 /** Stands for an endpoint until there is one. */
 const NOWHERE = ['127.0.0.1:1'];
 
+/** Of the test's time: an end that a hook of the application's own keeps from coming is not waited for for ever. */
+const LONGEST_END_MS = 600_000;
+
 /** The fleet of one of an application that was not started by a fleet. */
 @Injectable()
 class FleetOfOne implements OnModuleDestroy, OnApplicationShutdown {
@@ -44,12 +47,15 @@ class FleetOfOne implements OnModuleDestroy, OnApplicationShutdown {
   /** The application ends: time passes by itself from now on, as far as that needs it. */
   onModuleDestroy(): void {
     this.fleet.heal();
-    void this.fleet.time.until(() => this.over, Infinity).catch(() => undefined);
+    void this.fleet.time.until(() => this.over, LONGEST_END_MS).catch(() => undefined);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.registry.all.map((connection) => connection.close()));
-    this.over = true;
+    try {
+      await Promise.all(this.registry.all.map((connection) => connection.close()));
+    } finally {
+      this.over = true;
+    }
     await this.fleet.shutDown(() => Promise.resolve());
   }
 }

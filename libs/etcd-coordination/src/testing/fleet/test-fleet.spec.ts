@@ -279,6 +279,7 @@ describe('a fleet', () => {
     expect(() => one.url).toThrow('http: true');
     expect(() => fleet.etcd.compact(99_999n)).toThrow('present revision');
     await expect(fleet.time.advance(-1)).rejects.toThrow('never goes backwards');
+    await expect(fleet.time.until(() => false, NaN)).rejects.toThrow('within NaN ms');
     await expect(fleet.configAt('unknown', 1n)).rejects.toThrow('No instance follows');
     await expect(fleet.leaderOf('nothing', { withinMs: 10 })).rejects.toThrow('nobody stands in');
     await fleet.close();

@@ -1,6 +1,6 @@
 import { systemClock, type TimerOptions } from '../../client/clock.js';
 import { TestingUsageError } from '../testing.errors.js';
-import { assertSpan } from './span.js';
+import { assertBound, assertSpan } from './span.js';
 import { settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 
@@ -30,6 +30,7 @@ export class RealTime implements TestTime {
   }
 
   async until(condition: () => boolean, withinMs = DEFAULT_WITHIN_MS): Promise<boolean> {
+    assertBound(withinMs);
     this.assertOpen();
     const end = this.now() + withinMs;
     while (!condition()) {

@@ -1,6 +1,6 @@
 import { TestingUsageError } from '../testing.errors.js';
 import { IoRest } from './io-rest.js';
-import { assertSpan } from './span.js';
+import { assertBound, assertSpan } from './span.js';
 import { settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 import { TimerQueue } from './timer-queue.js';
@@ -64,7 +64,8 @@ export class VirtualTime implements TestTime {
     return this.advance(0);
   }
 
-  until(condition: () => boolean, withinMs = DEFAULT_WITHIN_MS): Promise<boolean> {
+  async until(condition: () => boolean, withinMs = DEFAULT_WITHIN_MS): Promise<boolean> {
+    assertBound(withinMs);
     return this.wait(condition, withinMs, false);
   }
 
