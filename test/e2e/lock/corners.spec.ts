@@ -1,6 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LockLostError } from '../../../libs/etcd-coordination/src/lock/lock.errors.js';
-import { describeAtOnce } from '../../support/describe-at-once.js';
 import { deleteKey, putKey, revokeLease } from '../../support/etcd-admin.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
 import { rawEtcd } from '../../support/raw-etcd.js';
@@ -11,8 +10,8 @@ import { keysOf, queueOf, queuePrefix } from './lock-keys.js';
 
 const servers = await serversUnderTest();
 
-/** What an adversary found, each in its smallest form. */
-describeAtOnce(servers, 'in a corner', ({ start }) => {
+/** What an adversary found, each in its smallest form. Not all servers at once: who keeps a lock has 250 ms to give it up. */
+describe.each(servers)('in a corner, on $name', ({ start }) => {
   let server: ServerUnderTest;
   let proxy: GrpcProxy;
   let a: Instance;
