@@ -16,7 +16,7 @@ import { takeOverPlot } from './take-over-plot.js';
 import { verdictLines } from './verdict-line.js';
 
 /** Of what was found against one promise, so many are shown. */
-const SHOWN = 5;
+export const SHOWN = 5;
 
 /** A page that needs nothing from elsewhere: to be sent around, read on a telephone, and printed. */
 export function htmlPage(report: Report): string {

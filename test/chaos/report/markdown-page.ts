@@ -1,5 +1,5 @@
 import { PROMISES } from '../check/evidence.js';
-import { firstLine } from './html-page.js';
+import { firstLine, SHOWN } from './html-page.js';
 import type { Column, Report } from './report-data.js';
 import {
   countsTable,
@@ -12,8 +12,6 @@ import {
   titleOf,
 } from './report-tables.js';
 import { verdictLines } from './verdict-line.js';
-
-const SHOWN = 5;
 
 /** The page for whoever reads it beside code. */
 export function markdownPage(report: Report): string {

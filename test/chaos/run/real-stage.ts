@@ -20,12 +20,16 @@ const TTL_SECONDS = 2;
 export async function openRealStage(options: RunOptions): Promise<Stage> {
   const open: (() => Promise<unknown>)[] = [];
   const stop = async () => {
-    for (const close of open.splice(0).reverse()) await close();
+    const failed: unknown[] = [];
+    for (const close of open.splice(0).reverse()) {
+      await close().catch((error: unknown) => failed.push(error));
+    }
+    if (failed.length > 0) throw new AggregateError(failed, 'The stage could not be cleared.');
   };
   try {
     return await build(options, (close) => void open.push(close), stop);
   } catch (error) {
-    await stop();
+    await stop().catch(() => undefined);
     throw error;
   }
 }
@@ -49,13 +53,15 @@ async function build(
     ...(cluster.users && { auth: cluster.users.root }),
   };
   const truth = new TruthRecorder(access);
-  await truth.start();
   onStop(() => truth.stop());
+  await truth.start();
   cluster.compactionLimit = () => truth.revision;
 
   const folder = options.folder ?? tempFolder('chaos');
   const works = WORKS.filter(
-    ({ name, parts }) => parts[system] && (options.works?.includes(name) ?? true),
+    // However few are asked for: that processes end, and without an error, is told by one of them.
+    ({ name, parts }) =>
+      parts[system] && (name === 'processes' || (options.works?.includes(name) ?? true)),
   );
   const fleet = new ChaosFleet({
     ...{ folder, system, works, random },

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PROMISES } from '../check/evidence.js';
@@ -78,7 +78,8 @@ async function run(
     interrupt.end();
   }
   if (results.length > 0) terminal.say(`\nReport: ${writeReport(results, folder)}`);
-  return results.some(hasFailed) ? 1 : 0;
+  // What was ended before its time has not shown what was asked for.
+  return interrupt.signal.aborted || results.some(hasFailed) ? 1 : 0;
 }
 
 async function oneRun(
@@ -104,6 +105,11 @@ async function oneRun(
 function withFolder(options: RunOptions, out: string | null, folder: string): RunOptions {
   if (out === null) return options;
   const own = join(folder, nameOf(options));
+  if (existsSync(join(own, 'run.jsonl'))) {
+    throw new ChaosUsageError(
+      `${own} holds the notes of another run, which would be mixed with this one's: give another --out or --seed.`,
+    );
+  }
   mkdirSync(own, { recursive: true });
   return { ...options, folder: own };
 }

@@ -57,16 +57,17 @@ export class EmbeddedDoor {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** Holds back what passes, until {@link mend}: then it arrives late, as over a network that is cut. */
-  cut(direction: CutDirection = 'both'): void {
-    if (direction !== 'answers') this.inbound.shut();
-    if (direction !== 'requests') this.outbound.shut();
-  }
-
-  /** Lets everything pass again. */
-  mend(): void {
-    this.inbound.release();
-    this.outbound.release();
+  /**
+   * Holds back what passes in that direction, and lets all else pass; null lets everything. What was held
+   * back arrives late then, as over a network that was cut.
+   */
+  cut(direction: CutDirection | null = 'both'): void {
+    const holds = (way: CutDirection) => direction === 'both' || direction === way;
+    // Shut first: what is let through one way brings about what goes the other.
+    if (holds('requests')) this.inbound.shut();
+    if (holds('answers')) this.outbound.shut();
+    if (!holds('requests')) this.inbound.release();
+    if (!holds('answers')) this.outbound.release();
   }
 
   /** The server is away, or is back: streams end, and calls are refused at once. */
@@ -75,9 +76,9 @@ export class EmbeddedDoor {
     if (away) this.endStreams(connectionLost());
   }
 
-  /** Ends all streams with that status. */
+  /** Ends all streams with that status; a client that is cut off hears of it late. */
   endStreams(status: EtcdStatus): void {
-    for (const stream of [...this.streams]) stream.fail(status);
+    for (const stream of [...this.streams]) stream.emit('error', status);
   }
 
   /** The next request of that kind fails, before it was applied. */

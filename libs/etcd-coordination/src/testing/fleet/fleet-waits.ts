@@ -144,18 +144,18 @@ export class FleetWaits {
   }
 
   private of(connection: string): TestInstance[] {
-    const found = this.ground.running.filter((instance) => instance.has(connection));
-    if (found.length > 0) return found;
+    const { running } = this.ground;
+    const found = running.filter((instance) => instance.isStarted && instance.has(connection));
+    // One that starts may come to have it.
+    if (found.length > 0 || running.some(({ isStarted }) => !isStarted)) return found;
     throw new TestingUsageError(`No instance that runs has an etcd connection "${connection}".`);
-  }
-
-  private namespace(connection: string): string {
-    return this.of(connection)[0]!.optionsOf(connection).namespace;
   }
 
   /** Who stands in the queue of a lock, the holder first. */
   private queue(key: string, connection: string): string[] {
-    const prefix = lockQueuePrefix(this.namespace(connection), key);
+    const [one] = this.of(connection);
+    if (!one) return [];
+    const prefix = lockQueuePrefix(one.optionsOf(connection).namespace, key);
     return [...this.ground.etcdOf(connection).entries(prefix)]
       .sort(byCreation)
       .map(({ value }) => decodeLockRecord(Buffer.from(value)).id);
@@ -169,7 +169,9 @@ export class FleetWaits {
   }
 
   private candidates(election: string, connection: string): string {
-    const prefix = electionPrefix(this.namespace(connection), election);
+    const [one] = this.of(connection);
+    if (!one) return 'no instance has started.';
+    const prefix = electionPrefix(one.optionsOf(connection).namespace, election);
     const entries = [...this.ground.etcdOf(connection).entries(prefix)].sort(byCreation);
     const names = entries.map(({ value }) => `"${decodeRecord(Buffer.from(value)).id}"`);
     const frozen = this.ground.running.filter(({ isFrozen }) => isFrozen).map(({ name }) => name);

@@ -70,7 +70,8 @@ export class TestFleet implements AsyncDisposable {
       await fleet.etcdFor(DEFAULT_CONNECTION);
       for (const name of names) await fleet.add(module, { ...each, ...(name && { name }) });
     } catch (error) {
-      await fleet.close();
+      // Why it did not start is what is to be known.
+      await fleet.close().catch(() => undefined);
       throw error;
     }
     return fleet;
@@ -187,8 +188,14 @@ export class TestFleet implements AsyncDisposable {
    */
   async setConfig(key: string, value: unknown, options: WaitOptions = {}): Promise<bigint> {
     const { connection = DEFAULT_CONNECTION } = options;
-    const writer = this.running.find((instance) => !instance.isFrozen && instance.has(connection));
-    if (!writer) throw new TestingUsageError('No instance runs that could write a configuration.');
+    const writer = this.running.find(
+      (instance) => instance.isStarted && !instance.isFrozen && instance.has(connection),
+    );
+    if (!writer) {
+      throw new TestingUsageError(
+        'No instance runs that could write a configuration: start one, or thaw one.',
+      );
+    }
     const store = writer.service(ConfigStore, connection);
     const { revision } = await this.time.run(() => store.set(key, value), options.withinMs);
     await this.configAt(key, revision, options);
@@ -212,7 +219,7 @@ export class TestFleet implements AsyncDisposable {
   /** Ends all applications in good order, after every fault was mended, and then etcd. Nothing of it stays. */
   close(): Promise<void> {
     return (this.closing ??= this.shutDown(() =>
-      Promise.all(this.members.map((instance) => instance.stop())),
+      allEnded(this.members.map((instance) => instance.stop())),
     ));
   }
 
@@ -308,4 +315,11 @@ function namesOf(instances: number | readonly string[]): readonly (string | unde
   throw new TestingUsageError(
     `A fleet cannot have ${String(instances)} instances: give a whole number, or a list of names.`,
   );
+}
+
+/** Waits for all of them, and rejects with the first failure then: etcd must not end under the others. */
+async function allEnded(ends: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(ends)) {
+    if (end.status === 'rejected') throw end.reason;
+  }
 }

@@ -209,6 +209,11 @@ export class TestInstance {
     this.providers = providers;
   }
 
+  /** @internal Whether its application has come to run. */
+  get isStarted(): boolean {
+    return this.providers !== null;
+  }
+
   /** @internal Whether a connection of that name was made. */
   has(connection: string): boolean {
     return this.ways.has(connection);
@@ -228,10 +233,7 @@ export class TestInstance {
 
   private apply(): void {
     const cut = this.isFrozen ? 'both' : this.cut;
-    for (const { door } of this.ways.values()) {
-      door.mend();
-      if (cut) door.cut(cut);
-    }
+    for (const { door } of this.ways.values()) door.cut(cut);
   }
 
   private way(connection: string): Way {

@@ -15,7 +15,11 @@ export async function settling<T>(
     (error: unknown) => (outcome = { error }),
   );
   if (!(await until(() => outcome !== undefined, withinMs))) {
-    throw new TestWaitError('work to settle', withinMs, 'it is still under way.');
+    throw new TestWaitError(
+      'work to settle',
+      withinMs,
+      'it is still under way: give it more time (withinMs), or see whether it waits for an instance that is frozen or cut off.',
+    );
   }
   const settled = outcome!;
   if ('error' in settled) throw settled.error;

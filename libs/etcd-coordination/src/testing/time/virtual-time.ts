@@ -125,10 +125,15 @@ export class VirtualTime implements TestTime {
 
   /** Tells those whose condition holds. Says whether there was one. */
   private tell(): boolean {
-    return this.endAll(
-      (wait) => wait.resolve(true),
-      ({ condition }) => condition(),
-    );
+    let told = false;
+    for (const wait of [...this.waits]) {
+      const holds = settled(wait);
+      if (!holds) continue;
+      this.waits.delete(wait);
+      holds();
+      told = true;
+    }
+    return told;
   }
 
   /** Goes on to the next timer, or to the end of those who have waited for long enough. */
@@ -164,6 +169,15 @@ export class VirtualTime implements TestTime {
     for (const wait of ended) this.waits.delete(wait);
     for (const wait of ended) how(wait);
     return ended.length > 0;
+  }
+}
+
+/** What to tell one who waits, if there is something: a condition that throws is that one's fault alone. */
+function settled({ condition, resolve, reject }: Wait): (() => void) | null {
+  try {
+    return condition() ? () => resolve(true) : null;
+  } catch (error) {
+    return () => reject(error);
   }
 }
 
