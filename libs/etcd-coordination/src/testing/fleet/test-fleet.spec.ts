@@ -130,6 +130,30 @@ describe('a fleet', () => {
     },
   );
 
+  it('keeps from etcd what was held back when what is cut off is frozen, or cut off another way', async () => {
+    const fleet = await start();
+    const [one] = fleet.instances as [TestInstance];
+    one.cutOff('requests');
+    const written = one.service(ConfigStore).set('settings', { size: 2 });
+    await fleet.time.settle();
+    const before = fleet.etcd.revision;
+    one.freeze();
+    one.thaw();
+    one.cutOff('both');
+    await fleet.time.settle();
+    expect(fleet.etcd.revision).toBe(before);
+    one.mend();
+    await fleet.time.run(written);
+    expect(fleet.etcd.revision).toBeGreaterThan(before);
+  });
+
+  it('waits for what an instance that is starting will come to', async () => {
+    const fleet = await TestFleet.empty();
+    fleets.push(fleet);
+    const [added, leader] = await Promise.all([fleet.add(App), fleet.leaderOf('work')]);
+    expect(leader).toBe(added);
+  });
+
   it('lets a call of one instance fail, of the kind that is asked for', async () => {
     const fleet = await start({ instances: 2 });
     const [first, second] = fleet.instances as [TestInstance, TestInstance];
