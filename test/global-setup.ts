@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { warmUp } from '../scripts/ts-loader/warm-up.mjs';
 import {
   reasonsByLine,
   RESOLVED_ENV,
@@ -10,9 +11,13 @@ import { KNOWN_LINES } from './support/etcd-fetch/etcd-line.js';
 /** What the summary reporter tells at the end of the run. */
 const OUTCOME_ENV = 'ETCD_TEST_OUTCOME';
 
-/** Looks for the real servers once, before any worker starts, and downloads those that are missing. */
+/**
+ * Looks for the real servers once, before any worker starts, and downloads those that are missing. Compiles
+ * what the processes of tests are made of.
+ */
 export default async function setup(project: TestProject): Promise<void> {
   if (process.env[RESOLVED_ENV]) return;
+  warmUp();
   const binaries = await resolveEtcdBinaries();
   process.env[RESOLVED_ENV] = JSON.stringify(binaries);
 
