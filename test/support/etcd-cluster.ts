@@ -192,8 +192,14 @@ export class EtcdCluster {
     });
   }
 
-  /** Heals every proxy and thaws and restarts every member. */
+  /** Heals every proxy and thaws and restarts every member, and waits until all are healthy. */
   async heal(): Promise<void> {
+    await this.revive();
+    await this.healthy();
+  }
+
+  /** Heals every proxy and thaws and restarts every member. */
+  async revive(): Promise<void> {
     this.rejoin();
     await Promise.all(
       this.members.map(async ({ proxy, server }) => {
@@ -202,6 +208,10 @@ export class EtcdCluster {
         else await server.launch();
       }),
     );
+  }
+
+  /** Resolves when every member has a leader and answers, and raises no alarm. */
+  async healthy(): Promise<void> {
     await Promise.all(this.members.map(({ server }) => server.healthy()));
   }
 

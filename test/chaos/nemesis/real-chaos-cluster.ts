@@ -189,9 +189,11 @@ export class RealChaosCluster implements ChaosCluster {
   async heal(): Promise<void> {
     const { cluster, disks, certificate } = this.parts;
     for (const disk of disks) await disk?.free();
-    await cluster.heal();
-    for (const member of [...this.replacing]) await this.replace(member);
+    await cluster.revive();
+    // A fault that was cut short, or that had to write a lot, may have used up the quota: nobody is healthy before.
     if (await this.admin.isAlarmed()) await this.cureQuota();
+    await cluster.healthy();
+    for (const member of [...this.replacing]) await this.replace(member);
     await certificate?.renew('good');
     for (const { proxy } of this.members) proxy.reset();
     await Promise.all(this.members.map((member) => this.following(member)));
