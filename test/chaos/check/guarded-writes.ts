@@ -1,5 +1,6 @@
 import type { Evidence, TrueEvent } from './evidence.js';
-import type { OwnershipNote } from './ownership.js';
+import { type KeyEnds, keyEnds } from './key-ends.js';
+import { createRevisionOf, type OwnershipNote } from './ownership.js';
 
 /** A guarded write that etcd took, as the unfiltered watch told it. */
 export interface AcceptedWrite {
@@ -36,12 +37,14 @@ export interface WritesAfterwards {
 }
 
 /**
- * No write is accepted from a token older than one accepted before, none that was sent through `fenced` under a
- * grant known to be lost, none twice; and answers tell what etcd has.
+ * No write is accepted from a token older than one accepted before, none after the key was gone that its grant
+ * stood by, none that was sent through `fenced` under a grant known to be lost, none twice; and answers tell what
+ * etcd has.
  */
 export function writeFaults(
   notes: readonly OwnershipNote[],
   accepted: readonly AcceptedWrite[],
+  { truth }: Pick<Evidence, 'truth'>,
   { givenUp = [] }: WritesAfterwards = {},
 ): string[] {
   const sent = new Map(notes.flatMap((note) => (note.type === 'sent' ? [[idOf(note), note]] : [])));
@@ -50,9 +53,13 @@ export function writeFaults(
       note.type === 'lost' && givenUp.includes(note.reason) ? [`${note.of} ${note.token}`] : [],
     ),
   );
+  const ends = keyEnds(truth);
   return [
     ...untrueAnswers(notes, accepted),
-    ...accepted.flatMap((write) => originFaults(write, sent.get(idOf(write)), drains)),
+    ...accepted.flatMap((write) => {
+      const origin = sent.get(idOf(write));
+      return [...originFaults(write, origin, drains), ...keyFaults(write, origin, ends)];
+    }),
     ...staleWrites(accepted),
   ];
 }
@@ -89,6 +96,19 @@ function originFaults(
   }
   if (write.version > 1) faults.push(`${named(write)} was applied ${write.version} times.`);
   return faults;
+}
+
+/** A guard compares the grant's key: nothing is taken once that is gone, whether anybody else has it by then or not. */
+function keyFaults(write: AcceptedWrite, origin: Sent | undefined, ends: KeyEnds): string[] {
+  if (!origin || origin.guard === 'none') return [];
+  const end = ends.of(write.of, createRevisionOf(write));
+  if (end === undefined) {
+    return [`${named(write)} was accepted, and its grant never had a key in etcd.`];
+  }
+  if (end === null || write.revision <= end) return [];
+  return [
+    `${named(write)} was accepted at revision ${write.revision}, and the key of its grant was gone from ${end} on.`,
+  ];
 }
 
 function staleWrites(accepted: readonly AcceptedWrite[]): string[] {

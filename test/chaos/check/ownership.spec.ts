@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { awaitedOwners } from './awaited-owners.js';
 import { evidence, TrueHistory } from './evidence-builder.js';
-import { acceptedWrites, type AcceptedWrite, writeFaults } from './guarded-writes.js';
+import {
+  acceptedWrites,
+  type AcceptedWrite,
+  writeFaults,
+  type WritesAfterwards,
+} from './guarded-writes.js';
 import { holdings } from './holdings.js';
 import { lossFaults } from './losses.js';
 import { overlaps } from './one-owner.js';
@@ -43,12 +48,25 @@ const good = [
 ];
 const goodWrites = [accepted('a1', '5', 100), accepted('b1', '9', 101)];
 
+/** The keys by which the grants stand, all of them to the end. */
+const standing = new TrueHistory()
+  .put('lock/b/x', '', { revision: 3n })
+  .put('lock/a/x', '', { revision: 5n })
+  .put('lock/a/y', '', { revision: 9n });
+
+const judgeWrites = (
+  notes: readonly OwnershipNote[],
+  writes: readonly AcceptedWrite[],
+  more?: WritesAfterwards,
+  { truth } = standing,
+) => writeFaults(notes, writes, { truth }, more);
+
 describe('a good history', () => {
   it('breaks no rule', () => {
     expect(overlaps(good)).toEqual([]);
     expect(tokenFaults(good)).toEqual([]);
     expect(lossFaults(good)).toEqual([]);
-    expect(writeFaults(good, goodWrites)).toEqual([]);
+    expect(judgeWrites(good, goodWrites)).toEqual([]);
     expect(holdings(good).get('lock/a')).toEqual([
       { process: '0.0', token: 5n, from: 10, to: 20 },
       { process: '1.0', token: 9n, from: 22, to: 30 },
@@ -63,12 +81,12 @@ describe('a good history', () => {
 
   it('may hold writes whose answers are unknown, applied or not', () => {
     const notes = [a.sent('a1'), a.answered('a1', 'unknown'), a.sent('a2'), b.sent('b1')];
-    expect(writeFaults(notes, goodWrites)).toEqual([]);
+    expect(judgeWrites(notes, goodWrites)).toEqual([]);
   });
 
   it('may hold a raw write that beat the end of the lease, though its holder had given up', () => {
     const notes = [a.sent('a1', { guard: 'raw', valid: false, late: true }), b.sent('b1')];
-    expect(writeFaults(notes, goodWrites)).toEqual([]);
+    expect(judgeWrites(notes, goodWrites)).toEqual([]);
   });
 
   it('may have two owners of two things, with whatever tokens', () => {
@@ -195,23 +213,23 @@ describe('writeFaults', () => {
     const stale = accepted('a2', '5', 102);
     const words =
       'lock/a: Write a2 of token 5 was accepted at revision 102, after one of token 9 at 101.';
-    expect(writeFaults(notes, [...goodWrites, stale])).toEqual([words]);
-    expect(writeFaults(notes, [stale, ...goodWrites])).toEqual([words]);
+    expect(judgeWrites(notes, [...goodWrites, stale])).toEqual([words]);
+    expect(judgeWrites(notes, [stale, ...goodWrites])).toEqual([words]);
   });
 
   it('compares the tokens of one thing only', () => {
     const other = grant('2.0', '3', 'lock/b');
     const writes = [...goodWrites, { ...accepted('o1', '3', 102), of: 'lock/b' }];
-    expect(writeFaults([...notes, other.sent('o1')], writes)).toEqual([]);
+    expect(judgeWrites([...notes, other.sent('o1')], writes)).toEqual([]);
   });
 
   it('finds a fenced write that was sent under a lost lock', () => {
     const late = [a.sent('a1', { valid: false, late: true })];
-    expect(writeFaults(late, [accepted('a1', '5', 100)])).toHaveLength(1);
-    expect(writeFaults(late, [])).toEqual([]);
+    expect(judgeWrites(late, [accepted('a1', '5', 100)])).toHaveLength(1);
+    expect(judgeWrites(late, [])).toEqual([]);
     // Given up, it stands until its work has drained; lost, it does not.
     const byReason = (reason: string) =>
-      writeFaults(
+      judgeWrites(
         [...late, { ...a.lost(1), reason } as OwnershipNote],
         [accepted('a1', '5', 100)],
         { givenUp: ['resigned'] },
@@ -220,15 +238,42 @@ describe('writeFaults', () => {
     expect(byReason('session-lost')).toHaveLength(1);
   });
 
+  it('finds a write that was accepted when the key of its grant was gone, though nobody had it since', () => {
+    const gone = new TrueHistory().put('lock/a/x', '', { revision: 5n }).delete('lock/a/x', 100n);
+    const first = [accepted('a1', '5', 100)];
+    expect(judgeWrites(notes, first, {}, gone)).toEqual([]);
+    const second = [accepted('a1', '5', 101)];
+    expect(judgeWrites(notes, second, {}, gone)).toEqual([
+      'lock/a: Write a1 of token 5 was accepted at revision 101, and the key of its grant was gone from 100 on.',
+    ]);
+    // A term that was given up drains no longer than its key stands.
+    const given = [
+      a.sent('a1', { valid: false, late: true }),
+      { ...a.lost(1), reason: 'resigned' } as OwnershipNote,
+    ];
+    expect(judgeWrites(given, first, { givenUp: ['resigned'] }, gone)).toEqual([]);
+    expect(judgeWrites(given, second, { givenUp: ['resigned'] }, gone)).toHaveLength(1);
+    // What has no guard compares nothing.
+    expect(judgeWrites([a.sent('a1', { guard: 'none' })], second, {}, gone)).toEqual([]);
+  });
+
+  it('knows a grant behind the key of an earlier one by its token, and finds one without any key', () => {
+    const turn = String((5n << 20n) | 3n);
+    const passedOn = [grant('0.0', turn).sent('a1')];
+    expect(judgeWrites(passedOn, [accepted('a1', turn, 100)])).toEqual([]);
+    const never = judgeWrites([grant('0.0', '4').sent('a1')], [accepted('a1', '4', 100)]);
+    expect(never).toEqual([expect.stringMatching(/never had a key in etcd/)]);
+  });
+
   it('finds answers that are not true', () => {
-    expect(writeFaults([a.sent('a1'), a.answered('a1', 'accepted')], [])).toHaveLength(1);
+    expect(judgeWrites([a.sent('a1'), a.answered('a1', 'accepted')], [])).toHaveLength(1);
     const applied = [accepted('a1', '5', 100)];
-    expect(writeFaults([a.sent('a1'), a.answered('a1', 'refused')], applied)).toHaveLength(1);
+    expect(judgeWrites([a.sent('a1'), a.answered('a1', 'refused')], applied)).toHaveLength(1);
   });
 
   it('finds a write that was applied twice, and one that nobody sent', () => {
-    expect(writeFaults([a.sent('a1')], [accepted('a1', '5', 100, 2)])).toHaveLength(1);
-    expect(writeFaults([], [accepted('a1', '5', 100)])).toHaveLength(1);
+    expect(judgeWrites([a.sent('a1')], [accepted('a1', '5', 100, 2)])).toHaveLength(1);
+    expect(judgeWrites([], [accepted('a1', '5', 100)])).toHaveLength(1);
   });
 });
 

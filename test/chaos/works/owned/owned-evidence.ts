@@ -15,6 +15,7 @@ export class OwnedEvidence {
   readonly notes: readonly OwnershipNote[];
   readonly accepted: readonly AcceptedWrite[];
   private readonly byEtcd: EndedByEtcd;
+  readonly truth: Evidence['truth'];
 
   /** @param kind the start of what is owned in this work, such as `lock/` */
   constructor(
@@ -24,6 +25,7 @@ export class OwnedEvidence {
   ) {
     this.notes = evidence.notesOf<OwnershipNote>(work);
     this.accepted = acceptedWrites(evidence).filter(({ of }) => of.startsWith(kind));
+    this.truth = evidence.truth;
     this.byEtcd = { ended: keysOfWokenLeaders(evidence), ttlMs: evidence.ttlMs };
   }
 
@@ -31,7 +33,7 @@ export class OwnedEvidence {
     return {
       'one-owner': overlaps(this.notes, this.byEtcd),
       tokens: tokenFaults(this.notes, this.byEtcd),
-      fencing: writeFaults(this.notes, this.accepted, {
+      fencing: writeFaults(this.notes, this.accepted, this, {
         givenUp: this.kind === 'election/' ? GIVEN_UP : [],
       }),
       loss: lossFaults(this.notes),
