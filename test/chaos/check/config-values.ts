@@ -1,5 +1,6 @@
-import { at, grouped } from './in-time.js';
 import type { ConfigNote } from './config-notes.js';
+import { at, grouped } from './in-time.js';
+import { larger } from './revisions.js';
 
 type Shown = ConfigNote & { readonly type: 'applied' | 'read' };
 type Attempt = ConfigNote & { readonly type: 'publishing' };
@@ -154,8 +155,4 @@ function newestAccepted(publications: Map<string, Publication>, until: number): 
     if (counts) newest = larger(newest, BigInt(answer.revision));
   }
   return newest;
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

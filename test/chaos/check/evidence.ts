@@ -17,12 +17,19 @@ export interface Evidence {
   readonly killed: ReadonlySet<string>;
   /** Processes that ran when everything was healed. */
   readonly survivors: readonly string[];
-  /** Every revision that the history was compacted to during the run: what excuses a `resync` of a watch. */
-  readonly compactions: readonly bigint[];
+  /** Every compaction of the history that was asked for during the run: what excuses a `resync` of a watch. */
+  readonly compactions: readonly Compaction[];
   /** The session's TTL as etcd granted it. */
   readonly ttlMs: number;
   /** Null until the healing. */
   readonly healedAt: number | null;
+}
+
+/** A compaction, noted before it is asked for: it may have happened from then on. */
+export interface Compaction {
+  readonly revision: bigint;
+  /** By the machine's clock. */
+  readonly askedAt: number;
 }
 
 /** An event of etcd, or a key of a list (`put` at its `mod_revision`). */

@@ -1,6 +1,9 @@
 import { grouped } from './in-time.js';
 import type { ToldEvent, WatchNote } from './watch-notes.js';
 
+/** After so many violations of one subscription the others say nothing new. */
+export const ENOUGH = 5;
+
 /** What one subscription noted, in its order. */
 export interface Subscription {
   readonly id: string;

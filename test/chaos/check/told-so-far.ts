@@ -1,15 +1,23 @@
-import type { TrueEvent } from './evidence.js';
+import type { Compaction, TrueEvent } from './evidence.js';
 import { at } from './in-time.js';
-import { readTold, type Subscription, type Told } from './subscriptions.js';
+import { larger } from './revisions.js';
+import { ENOUGH, readTold, type Subscription, type Told } from './subscriptions.js';
 import { applyTo, differenceOf, type TrueWalk } from './true-states.js';
-
-/** After so many violations of one subscription the others say nothing new. */
-const ENOUGH = 5;
 
 /** What a watch that was asked for a history may say instead of telling it. */
 const HISTORY_IS_GONE = 'REVISION_COMPACTED';
 
-/** Goes along the notes of a subscription and what really happened at the same time. */
+/**
+ * Goes along the notes of a subscription and what really happened at the same time.
+ *
+ * | state    | begins with                      | what is told must be                                          |
+ * | -------- | -------------------------------- | ------------------------------------------------------------- |
+ * | early    | the subscription                 | true, and in order; what is missing says nothing              |
+ * | standing | `stood`, or the history asked for | true, in order and whole: all of a revision, and all revisions |
+ * | afloat   | a resync, while standing         | as standing, once the next event lands it (see `afloat`)       |
+ *
+ * The next event that is no resync leads from afloat back to standing; early and afloat never meet.
+ */
 export class ToldSoFar {
   private readonly faults: string[] = [];
   private standing = false;
@@ -27,7 +35,7 @@ export class ToldSoFar {
   constructor(
     private readonly subscription: Subscription,
     private readonly walk: TrueWalk,
-    private readonly compactions: readonly bigint[],
+    private readonly compactions: readonly Compaction[],
   ) {
     if (subscription.from !== null) this.stood(subscription.from - 1n);
   }
@@ -120,9 +128,10 @@ export class ToldSoFar {
 
   private takeResync(events: readonly Told[], index: number, t: number): void {
     const reach = events.reduce((most, { revision }) => larger(most, revision), 0n);
-    if (!this.compactions.some((revision) => revision > this.newest)) {
+    const position = larger(this.newest, this.covered);
+    if (!this.isCompactedBy(position + 1n, t)) {
       this.fault(
-        `was told a resync up to revision ${reach}, and nothing after revision ${this.newest} had been compacted`,
+        `was told a resync up to revision ${reach}, and nothing after revision ${position} had been compacted`,
         t,
       );
     }
@@ -160,18 +169,22 @@ export class ToldSoFar {
 
   private ended(code: string, t: number): void {
     if (code === '') return;
-    if (code === HISTORY_IS_GONE && this.subscription.from !== null) return;
-    this.fault(`ended by itself, with ${code}`, t);
+    const { from } = this.subscription;
+    const isGone = code === HISTORY_IS_GONE && from !== null;
+    if (isGone && this.isCompactedBy(from, t)) return;
+    const untrue = isGone ? `, and revision ${from} had not been compacted` : '';
+    this.fault(`ended by itself, with ${code}${untrue}`, t);
+  }
+
+  /** Whether a revision may have been compacted at a moment. */
+  private isCompactedBy(revision: bigint, t: number): boolean {
+    return this.compactions.some((one) => one.revision >= revision && one.askedAt <= t);
   }
 
   private fault(what: string, t: number): void {
     const { id, prefix } = this.subscription;
     this.faults.push(`Watch ${id} on ${prefix} at ${at(t)} ${what}.`);
   }
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 function named({ type, key, revision }: Pick<Told, 'type' | 'key' | 'revision'>): string {

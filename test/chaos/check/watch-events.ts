@@ -1,4 +1,5 @@
 import type { Evidence } from './evidence.js';
+import { larger } from './revisions.js';
 import { namelessSubscriptions, subscriptionsOf } from './subscriptions.js';
 import { ToldSoFar } from './told-so-far.js';
 import { TrueWalk } from './true-states.js';
@@ -50,8 +51,4 @@ export function awaitedEvents(
       `Watch ${id} on ${prefix} was told up to revision ${told}, and the newest is ${newest.revision}.`,
     ];
   });
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Compaction } from './evidence.js';
 import { TrueHistory } from './evidence-builder.js';
 import { awaitedEvents, watchFaults } from './watch-events.js';
 import type { ToldEvent, WatchNote } from './watch-notes.js';
@@ -42,8 +43,11 @@ const showed = (revision: number, keys: Record<string, number>, more: object = {
     ...more,
   });
 
-const judge = (notes: WatchNote[], compactions: bigint[] = []) =>
-  watchFaults(notes, { truth, compactions });
+const compacted = (revisions: readonly bigint[], askedAt = 5): Compaction[] =>
+  revisions.map((revision) => ({ revision, askedAt }));
+
+const judge = (notes: WatchNote[], revisions: bigint[] = []) =>
+  watchFaults(notes, { truth, compactions: compacted(revisions) });
 
 describe('a good watch', () => {
   it('is told everything after it stood, in order, a revision at once', () => {
@@ -64,7 +68,7 @@ describe('a good watch', () => {
 
   it('is told a history from where it was asked for', () => {
     expect(judge([subscribed({ from: '4' }), told(C4, A4), stood(4), told(DEL_B6)])).toEqual([]);
-    expect(judge([subscribed({ from: '4' }), ended('REVISION_COMPACTED')])).toEqual([]);
+    expect(judge([subscribed({ from: '4' }), ended('REVISION_COMPACTED')], [4n])).toEqual([]);
   });
 
   it('goes on after a compaction with the net difference', () => {
@@ -81,7 +85,7 @@ describe('a good watch', () => {
       .delete('w/x')
       .put('w/z', 'z');
     const notes = [subscribed(), stood(2), told(put('w/y', 4, 'y', true))];
-    const evidence = { truth: more, compactions: [4n] };
+    const evidence = { truth: more, compactions: compacted([4n]) };
     expect(watchFaults(notes, evidence)).toEqual([]);
     expect(watchFaults([...notes, told(put('w/z', 6, 'z'))], evidence)).toEqual([]);
     // Missing the other way round.
@@ -133,6 +137,20 @@ describe('watchFaults', () => {
     expect(judge(notes, [3n])).toEqual([]);
   });
 
+  it('finds a resync that only a later compaction would call for', () => {
+    const notes = [subscribed(), stood(1), told(A2), told(put('w/b', 3, '2', true))];
+    const when = (askedAt: number) =>
+      watchFaults(notes, { truth, compactions: compacted([3n], askedAt) });
+    expect(when(9)).toEqual([]);
+    expect(when(11)).toEqual([expect.stringMatching(/nothing after revision 2/)]);
+  });
+
+  it('finds a resync of a watch that stood past what was compacted, though it had been told nothing', () => {
+    const resync = told(A4map(true), put('w/c', 4, '3', true));
+    one([subscribed(), stood(3), resync], /nothing after revision 3/, [3n]);
+    expect(judge([subscribed(), stood(3), resync], [4n])).toEqual([]);
+  });
+
   it('finds a resync that is not the difference', () => {
     const begin = [subscribed(), stood(3)];
     const half = told(A4map(true), gone('w/b', 6, true));
@@ -154,6 +172,11 @@ describe('watchFaults', () => {
   it('finds a watch that ended by itself', () => {
     one([subscribed(), ended('SLOW_CONSUMER')], /ended by itself, with SLOW_CONSUMER/);
     one([subscribed(), ended('REVISION_COMPACTED')], /ended by itself/);
+    const history = [subscribed({ from: '4' }), ended('REVISION_COMPACTED')];
+    one(history, /revision 4 had not been compacted/);
+    one(history, /revision 4 had not been compacted/, [3n]);
+    const later = watchFaults(history, { truth, compactions: compacted([4n], 91) });
+    expect(later).toHaveLength(1);
   });
 
   it('finds a watch that nobody can judge', () => {

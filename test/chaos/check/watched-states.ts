@@ -1,13 +1,10 @@
 import type { Evidence, TrueEvent } from './evidence.js';
 import { at, grouped } from './in-time.js';
-import { subscriptionsOf, type Subscription } from './subscriptions.js';
+import { ENOUGH, subscriptionsOf, type Subscription } from './subscriptions.js';
 import { differenceOf, TrueWalk } from './true-states.js';
 import type { WatchNote } from './watch-notes.js';
 
 type Showed = WatchNote & { readonly type: 'showed' };
-
-/** After so many violations of one subscription the others say nothing new. */
-const ENOUGH = 5;
 
 /**
  * A watched state that calls itself synced shows what etcd held at the state's revision, key by key, and never goes

@@ -1,4 +1,5 @@
 import type { EtcdMember } from '../../support/etcd-cluster.js';
+import type { Compaction } from '../check/evidence.js';
 import type { EtcdUser } from '../../support/member-change.js';
 
 /** What not every cluster, etcd or machine can have. */
@@ -21,8 +22,8 @@ export interface ChaosCluster {
   readonly tokenTtlMs: number | null;
   /** The run's raw watch must not be compacted away: no compaction goes beyond what it has seen. */
   compactionLimit: (() => bigint) | null;
-  /** Up to where it was compacted, time by time. */
-  readonly compactions: readonly bigint[];
+  /** Up to where it was compacted, or was asked to be, time by time. */
+  readonly compactions: readonly Compaction[];
   leader(timeoutMs?: number): Promise<EtcdMember>;
   followers(): Promise<EtcdMember[]>;
   moveLeader(to: EtcdMember): Promise<void>;

@@ -38,13 +38,16 @@ export class ClusterAdmin {
     });
   }
 
-  async compact(limit: bigint | null): Promise<bigint> {
+  /** Up to where the history may be compacted: now, but not beyond the limit. */
+  async compactible(limit: bigint | null): Promise<bigint> {
     const now = await this.revision();
-    const revision = limit !== null && limit < now ? limit : now;
+    return limit !== null && limit < now ? limit : now;
+  }
+
+  async compact(revision: bigint): Promise<void> {
     await this.settle('the compaction', ({ kv }) =>
       kv.compact({ revision: revision.toString(), physical: true }).catch(unlessCompacted),
     );
-    return revision;
   }
 
   async defragment(member: EtcdMember): Promise<void> {

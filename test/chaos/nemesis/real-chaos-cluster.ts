@@ -1,9 +1,11 @@
+import { machineNow } from '../../e2e/election/machine-clock.js';
 import { TestAuthority } from '../../support/certificates.js';
 import { authTokenTtl } from '../../support/etcd-admin.js';
 import { EtcdCluster, type EtcdMember } from '../../support/etcd-cluster.js';
 import { RotatingCertificate } from '../../support/rotating-certificate.js';
 import { SmallDisk } from '../../support/small-disk.js';
 import { waitFor } from '../../support/wait-for.js';
+import type { Compaction } from '../check/evidence.js';
 import type { ChaosCluster, ClusterFeature } from './chaos-cluster.js';
 import { ClusterAdmin } from './cluster-admin.js';
 
@@ -40,7 +42,7 @@ export class RealChaosCluster implements ChaosCluster {
   readonly has: ReadonlySet<ClusterFeature>;
   readonly lacks: readonly string[];
   compactionLimit: (() => bigint) | null = null;
-  readonly compactions: bigint[] = [];
+  readonly compactions: Compaction[] = [];
   private readonly admin: ClusterAdmin;
   /** A replacement that was begun, and perhaps not ended. */
   private readonly replacing = new Set<EtcdMember>();
@@ -115,8 +117,10 @@ export class RealChaosCluster implements ChaosCluster {
   }
 
   async compact(): Promise<bigint> {
-    const revision = await this.admin.compact(this.compactionLimit?.() ?? null);
-    this.compactions.push(revision);
+    const revision = await this.admin.compactible(this.compactionLimit?.() ?? null);
+    // Before it is asked for: watches may be told of it before the answer is here, or though there is none.
+    this.compactions.push({ revision, askedAt: machineNow() });
+    await this.admin.compact(revision);
     return revision;
   }
 

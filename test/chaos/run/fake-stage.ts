@@ -26,7 +26,7 @@ export function fakeWork(given: Partial<ChaosWork> = {}): ChaosWork {
 export class FakeStage implements Stage {
   readonly etcdVersion = '3.5.30';
   readonly ttlMs = 2000;
-  readonly compactions = [7n];
+  readonly compactions = [{ revision: 7n, askedAt: 30 }];
   readonly problems: string[] = [];
   readonly faults = [{ kind: 'kill holder', leastPerMinute: 0 }];
   readonly folder = mkdtempSync(join(tmpdir(), 'fake-stage-'));

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Evidence, TrueEvent } from '../check/evidence.js';
+import type { Compaction, Evidence, TrueEvent } from '../check/evidence.js';
 import { NoteStore } from '../fleet/note-store.js';
 import type { ChaosWork } from '../works/work.js';
 import { ChaosUsageError } from './chaos-usage.error.js';
@@ -18,10 +18,13 @@ interface Kept extends Omit<Matter, 'works' | 'faultMs'> {
   readonly ends: readonly (readonly [string, number | null])[];
   readonly killed: readonly string[];
   readonly survivors: readonly string[];
-  readonly compactions: readonly string[];
+  readonly compactions: readonly KeptCompaction[];
   readonly ttlMs: number;
   readonly healedAt: number | null;
 }
+
+/** Only its revision, in notes that were kept when moments were not. */
+type KeptCompaction = string | { readonly revision: string; readonly askedAt: number };
 
 /** Writes beside the notebooks all that {@link judgeAgain} needs. */
 export function keepRun(
@@ -35,7 +38,7 @@ export function keepRun(
     ...{ result, late, problems },
     faults: faults.map(({ kind, leastPerMinute }) => ({ kind, leastPerMinute })),
     ...{ ends: [...ends], killed: [...killed], survivors, ttlMs, healedAt },
-    compactions: compactions.map(String),
+    compactions: compactions.map(({ revision, askedAt }) => ({ revision: `${revision}`, askedAt })),
   };
   mkdirSync(join(folder, ETCD), { recursive: true });
   writeFileSync(join(folder, ABOUT), JSON.stringify(kept, null, 2));
@@ -65,7 +68,7 @@ export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult
       ...{ events: eventsIn(folder, 'truth.jsonl'), missed: [] },
       finalList: () => Promise.resolve([]),
     },
-    compactions: kept.compactions.map(BigInt),
+    compactions: kept.compactions.map(compactionOf),
     ttlMs: kept.ttlMs,
   });
   evidence.healedAt = kept.healedAt;
@@ -73,6 +76,11 @@ export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult
   evidence.finalList = eventsIn(folder, 'final-list.jsonl');
   const matter: Matter = { works, faults, late, problems, faultMs: result.faultMs };
   return { ...result, ...judge(matter, evidence), folder };
+}
+
+function compactionOf(kept: KeptCompaction): Compaction {
+  const { revision, askedAt } = typeof kept === 'string' ? { revision: kept, askedAt: 0 } : kept;
+  return { revision: BigInt(revision), askedAt };
 }
 
 function read(folder: string): Kept {

@@ -1,4 +1,4 @@
-import type { Evidence, TrueEvent } from '../check/evidence.js';
+import type { Compaction, Evidence, TrueEvent } from '../check/evidence.js';
 import { inTime } from '../check/in-time.js';
 import type { Note } from '../history/note.js';
 import type { Stage } from './stage.js';
@@ -29,7 +29,7 @@ export class RunEvidence implements Evidence {
     return this.stage.fleet.killed;
   }
 
-  get compactions(): readonly bigint[] {
+  get compactions(): readonly Compaction[] {
     return this.stage.compactions;
   }
 

@@ -1,4 +1,4 @@
-import type { TrueEvent } from '../check/evidence.js';
+import type { Compaction, TrueEvent } from '../check/evidence.js';
 import type { Note, NemesisNote } from '../history/note.js';
 import type { NoteTaker } from '../history/notebook.js';
 import type { ChaosWork } from '../works/work.js';
@@ -18,7 +18,7 @@ export interface Stage {
   readonly book: NoteTaker<NemesisNote>;
   readonly fleet: Processes;
   readonly truth: Truth;
-  readonly compactions: readonly bigint[];
+  readonly compactions: readonly Compaction[];
   /** What went wrong with the faults themselves, as whole sentences. */
   readonly problems: readonly string[];
   /** Does harm until the signal aborts, and has undone all of it when it resolves. */

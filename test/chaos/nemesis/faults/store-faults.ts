@@ -84,6 +84,6 @@ export const diskFull: Fault = {
 
 /** Compacts; whether there was anything left to compact. */
 export async function compactsMore(cluster: ChaosCluster): Promise<boolean> {
-  const before = cluster.compactions.at(-1) ?? 0n;
+  const before = cluster.compactions.at(-1)?.revision ?? 0n;
   return (await cluster.compact()) > before;
 }

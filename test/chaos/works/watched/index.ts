@@ -28,10 +28,12 @@ export const watched: ChaosWork = {
   },
 
   inconclusive(evidence, minutes) {
-    const { told, resynced, shown } = count(evidence);
+    const { told, resynced, shown, stood } = count(evidence);
     const compacted = evidence.compactions.length;
     return [
       ...least('events that watches were told', told, 800, minutes),
+      // Of one that does not stand hardly anything can be said.
+      ...least('watches that stood', stood, 30, minutes),
       ...least('looks at a watched state', shown, 80, minutes),
       ...(compacted > 0 && resynced === 0 && minutes > 2
         ? ['The history was compacted, and no watch had to catch up past that.']
@@ -55,7 +57,7 @@ export const watched: ChaosWork = {
   recoveryBoundMs: () => 2 * nextCallMs() + AFTER_MS,
 
   figures(evidence) {
-    const { told, resynced, shown, watches, ended } = count(evidence);
+    const { told, resynced, shown, stood, watches, ended } = count(evidence);
     return {
       counts: {
         'events of watched keys': evidence.truth.filter(({ key }) => key.startsWith(PREFIX)).length,
@@ -63,6 +65,7 @@ export const watched: ChaosWork = {
         'of these marked resync': resynced,
         'looks at a watched state': shown,
         subscriptions: watches,
+        'of these stood': stood,
         'subscriptions that ended by themselves': ended,
       },
     };
@@ -90,12 +93,13 @@ function unsynced(
 }
 
 function count(evidence: Evidence) {
-  const sums = { told: 0, resynced: 0, shown: 0, watches: 0, ended: 0 };
+  const sums = { told: 0, resynced: 0, shown: 0, stood: 0, watches: 0, ended: 0 };
   for (const note of notesOf(evidence)) {
     if (note.type === 'told') {
       sums.told += note.events.length;
       sums.resynced += note.events.filter(([, , , , resync]) => resync).length;
     } else if (note.type === 'showed') sums.shown += 1;
+    else if (note.type === 'stood') sums.stood += 1;
     else if (note.type === 'subscribed') sums.watches += 1;
     else if (note.type === 'ended' && note.code !== '') sums.ended += 1;
   }

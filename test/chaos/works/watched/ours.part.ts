@@ -1,4 +1,4 @@
-import type { Subscription } from 'rxjs';
+import { type Subscription, tap } from 'rxjs';
 import { EtcdCoordinationError } from '../../../../libs/etcd-coordination/src/client/coordination.error.js';
 import { batch } from '../../../../libs/etcd-coordination/src/watch/operators/batch.js';
 import { inTurn } from '../../../../libs/etcd-coordination/src/watch/operators/in-turn.js';
@@ -10,6 +10,7 @@ import type { OursPart, OursSystem } from '../../systems/ours/ours-system.js';
 import { codeOf } from '../owned/owner.js';
 import { Pace } from '../pace.js';
 import type { Ground } from '../work.js';
+import { Deliveries } from './deliveries.js';
 import { ToldBook } from './told-book.js';
 import { PREFIX } from './watched-keys.js';
 import { type Change, startWriter, type WatchedWrites } from './writers.js';
@@ -92,14 +93,15 @@ class OursWatched implements WatchedWrites {
     );
   }
 
-  /** What it was told of one revision, or as one resync, it notes together, once it comes to the next. */
+  /** What the library delivered in one go it notes together, once it comes to the next. */
   private watchSlowly(): void {
     const told = this.opened('slowly');
+    const deliveries = new Deliveries();
     let done: WatchEvent[] = [];
     const take = async (event: WatchEvent) => {
       await this.pace.wait(20);
       const [first] = done;
-      if (first && (event.resync !== first.resync || isNext(event, first))) {
+      if (first && !deliveries.areTogether(first, event)) {
         told.toldTogether(done.map(toTold));
         done = [];
       }
@@ -108,7 +110,10 @@ class OursWatched implements WatchedWrites {
     this.subscriptions.add(
       this.ground.system.watches
         .prefix(PREFIX, { onStanding: (revision) => told.stood(revision.toString()) })
-        .pipe(inTurn(take, { limit: WAITING, overflow: 'error' }))
+        .pipe(
+          tap((event) => deliveries.came(event)),
+          inTurn(take, { limit: WAITING, overflow: 'error' }),
+        )
         .subscribe({ error: (error: unknown) => this.ended(told, error) }),
     );
   }
@@ -166,8 +171,3 @@ export const part: OursPart = {
     return Promise.resolve({ stop: () => watched.stop() });
   },
 };
-
-/** A resync is of many revisions, and is one all the same. */
-function isNext(event: WatchEvent, first: WatchEvent): boolean {
-  return !first.resync && event.revision !== first.revision;
-}

@@ -1,0 +1,4 @@
+/** The newer of two revisions. */
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
