@@ -38,16 +38,22 @@ export class ClusterAdmin {
     });
   }
 
-  /** Up to where the history may be compacted: now, but not beyond the limit. */
-  async compactible(limit: bigint | null): Promise<bigint> {
+  /**
+   * Compacts up to now, but not beyond the limit.
+   *
+   * @param asking is told the revision right before it is asked for
+   */
+  async compact(
+    limit: bigint | null,
+    asking: (revision: bigint) => void = () => undefined,
+  ): Promise<bigint> {
     const now = await this.revision();
-    return limit !== null && limit < now ? limit : now;
-  }
-
-  async compact(revision: bigint): Promise<void> {
+    const revision = limit !== null && limit < now ? limit : now;
+    asking(revision);
     await this.settle('the compaction', ({ kv }) =>
       kv.compact({ revision: revision.toString(), physical: true }).catch(unlessCompacted),
     );
+    return revision;
   }
 
   async defragment(member: EtcdMember): Promise<void> {

@@ -116,12 +116,11 @@ export class RealChaosCluster implements ChaosCluster {
     await waitFor(moved, { what: `${to.name} to lead`, timeoutMs: SETTLED_MS, intervalMs: 200 });
   }
 
-  async compact(): Promise<bigint> {
-    const revision = await this.admin.compactible(this.compactionLimit?.() ?? null);
-    // Before it is asked for: watches may be told of it before the answer is here, or though there is none.
-    this.compactions.push({ revision, askedAt: machineNow() });
-    await this.admin.compact(revision);
-    return revision;
+  compact(): Promise<bigint> {
+    // Noted before the answer: watches may be told of it earlier, or though there is none.
+    return this.admin.compact(this.compactionLimit?.() ?? null, (revision) => {
+      this.compactions.push({ revision, askedAt: machineNow() });
+    });
   }
 
   defragment(member: EtcdMember): Promise<void> {
