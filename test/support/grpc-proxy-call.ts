@@ -2,6 +2,7 @@ import { constants, type ClientHttp2Stream, type ServerHttp2Stream } from 'node:
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import {
   decodeResponse,
+  UNAVAILABLE,
   type ArmedFault,
   type FaultKind,
   type FaultManner,
@@ -132,7 +133,7 @@ export class GrpcProxyCall implements ProxiedCall {
     if (!wanted) return this.complete();
 
     fault.hit(this);
-    if (fault.kind === 'lose-answer') return this.breakOff(fault.manner);
+    if (fault.kind === 'lose-answer') return this.breakOff(fault.manner, 'reset', fault.status);
     this.waiting = () => this.complete();
     fault.onRelease(this.waiting);
   }
@@ -161,14 +162,18 @@ export class GrpcProxyCall implements ProxiedCall {
     return fault.when(decodeResponse(this.parts.path, frame), index, this);
   }
 
-  private breakOff(manner: FaultManner, end: 'orderly' | 'reset' = 'reset'): void {
+  private breakOff(
+    manner: FaultManner,
+    end: 'orderly' | 'reset' = 'reset',
+    { code, message } = UNAVAILABLE,
+  ): void {
     const { client, server, cutConnection } = this.parts;
     this.silent = true;
     if (manner === 'silence') return;
     if (manner === 'cut') return cutConnection(end);
     if (manner === 'reset') client.close(constants.NGHTTP2_INTERNAL_ERROR);
     else if (client.headersSent) this.endWith(14, 'the test cut this stream');
-    else refuse(client, 14, 'the test lost this answer');
+    else refuse(client, code, message);
     if (!server.destroyed) server.close(constants.NGHTTP2_CANCEL);
   }
 
@@ -192,7 +197,8 @@ export function refuse(client: ServerHttp2Stream, code: number, message: string)
       ':status': 200,
       'content-type': 'application/grpc',
       'grpc-status': `${code}`,
-      'grpc-message': encodeURIComponent(message),
+      // As gRPC has it: what stands for itself in a header is left.
+      'grpc-message': encodeURI(message),
     },
     { endStream: true },
   );

@@ -27,6 +27,11 @@ export interface FaultOptions {
   readonly when?: ResponsePredicate;
 }
 
+export interface LostAnswerOptions extends FaultOptions {
+  /** What the client is told instead, where it is told anything. Default UNAVAILABLE. */
+  readonly instead?: { readonly code: number; readonly message: string };
+}
+
 export interface CutOptions extends FaultOptions {
   /**
    * The last message that still arrives: `created`, the first answer of a watch; `first-batch`, its first
@@ -89,9 +94,9 @@ export class GrpcProxy {
   }
 
   /** The server applies the call, and its answer never arrives. */
-  loseAnswer(method: string, options: FaultOptions = {}): Fault {
-    const { how = 'unavailable', times = 1, when = null } = options;
-    return this.arm(new ArmedFault('lose-answer', method, times, how, when));
+  loseAnswer(method: string, options: LostAnswerOptions = {}): Fault {
+    const { how = 'unavailable', times = 1, when = null, instead } = options;
+    return this.arm(new ArmedFault('lose-answer', method, times, how, when, instead));
   }
 
   /** The server applies the call; its answer waits until the fault is removed. */

@@ -3,6 +3,7 @@ import type { ITxnRequest, ITxnResponse } from 'etcd3';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EtcdClient } from './etcd-client.js';
 import {
+  EtcdNoSpaceError,
   EtcdPermissionDeniedError,
   EtcdRequestError,
   EtcdTimeoutError,
@@ -16,7 +17,7 @@ import { TxnMerger } from './txn-merger.js';
 interface Sent {
   readonly request: ITxnRequest;
   readonly settings: unknown;
-  /** The parts of which it was made, by the keys that they put. */
+  /** The parts of which it was made, by the keys that they put or delete. */
   readonly parts: readonly string[];
   readonly isMerged: boolean;
   answer(revision: number, refused?: readonly string[]): void;
@@ -216,6 +217,21 @@ describe('transactions that are asked for at a time', () => {
         expect(sent).toHaveLength(4);
       });
 
+      it('are not sent again if they put a key that a full database may have taken; deletions are', async () => {
+        const full = new EtcdNoSpaceError('KV.txn');
+        const put = run('a');
+        const deletion = { request_delete_range: { key: Buffer.from('b') } };
+        const gone = merger.run({ compare: [], success: [deletion], failure: [] }, []);
+        await turn();
+        sent[0]!.fail(full);
+        await expect(put).rejects.toBe(full);
+        await turn();
+        expect(sent).toHaveLength(2);
+        expect(sent[1]!.request.success).toEqual([deletion]);
+        sent[1]!.answer(11);
+        expect(await gone).toMatchObject({ revision: '11', repeated: true });
+      });
+
       it('count as under way until each has been answered', async () => {
         const answers = ['a', 'b'].map((name) => run(name));
         for (const name of ['1', '2', '3', '4', '5', '6', '7']) void run(name, 'x');
@@ -283,7 +299,7 @@ function asSent(
   const nested = request.success!.flatMap(({ request_txn }) => request_txn ?? []);
   const isMerged = nested.length > 0;
   const parts = (isMerged ? nested : [request]).map(({ success }) =>
-    String(success![0]!.request_put!.key),
+    String((success![0]!.request_put ?? success![0]!.request_delete_range)!.key),
   );
   const answer = (revision: number, refused: readonly string[] = []) => {
     const answers = parts.map((name) => ({

@@ -14,6 +14,8 @@ export interface TxnAnswer {
   readonly responses: ITxnResponse['responses'];
   /** The revision of the transaction: the create revision of what it put. */
   readonly revision: string;
+  /** Whether an earlier request for it may have been applied, so that what made this one fail may be its own doing. */
+  readonly repeated?: boolean;
 }
 
 interface Part {
@@ -61,7 +63,8 @@ export class TxnMerger {
    * @param touches what at most one part of a transaction may name: the keys that it writes, and
    *   whatever else must get a revision of its own. Those that name the same are sent in their order,
    *   but not one after the other's answer: whoever needs that waits for it
-   * @throws WriteOutcomeUnknownError if its answer was lost, and others if it was not applied
+   * @throws WriteOutcomeUnknownError if its answer was lost, EtcdNoSpaceError if it was refused or, as the
+   *   last of all, applied, and others if it was not applied
    */
   run(request: ITxnRequest, touches: readonly string[]): Promise<TxnAnswer> {
     return new Promise((resolve, reject) => {
@@ -120,15 +123,27 @@ export class TxnMerger {
         });
       }
     } catch (error) {
-      if (isOfOnePart(error)) await Promise.all(batch.map((part) => this.sendAlone(part)));
+      if (error instanceof EtcdNoSpaceError) await this.sendDeletions(batch, error);
+      else if (isOfOnePart(error)) await Promise.all(batch.map((part) => this.sendAlone(part)));
       else for (const part of batch) part.reject(error);
     }
   }
 
-  private async sendAlone(part: Part): Promise<void> {
+  /** A full database takes no key, but lets keys go. What was to put one may stand all the same. */
+  private async sendDeletions(batch: readonly Part[], error: EtcdNoSpaceError): Promise<void> {
+    await Promise.all(
+      batch.map((part) => {
+        const puts = part.request.success?.some(({ request_put }) => request_put !== undefined);
+        return puts ? part.reject(error) : this.sendAlone(part, true);
+      }),
+    );
+  }
+
+  private async sendAlone(part: Part, repeated = false): Promise<void> {
     try {
       const { header, succeeded, responses } = await this.txn(part.request);
-      part.resolve({ succeeded, responses, revision: header.revision });
+      const answer = { succeeded, responses, revision: header.revision };
+      part.resolve(repeated ? { ...answer, repeated } : answer);
     } catch (error) {
       part.reject(error);
     }
@@ -143,9 +158,8 @@ export class TxnMerger {
 function isOfOnePart(error: unknown): boolean {
   return (
     error instanceof EtcdPermissionDeniedError ||
-    // Of the lease that one of them is on, or of a database in which others only delete.
+    // Of the lease that one of them is on.
     error instanceof LeaseNotFoundError ||
-    error instanceof EtcdNoSpaceError ||
     error instanceof RequestTooLargeError ||
     (error instanceof EtcdRequestError && error.status === 'INVALID_ARGUMENT')
   );

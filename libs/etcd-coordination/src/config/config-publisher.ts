@@ -269,6 +269,7 @@ export class ConfigPublisher {
         ? BigInt(answer.header.revision)
         : next.appliedAt(answer.responses[0]);
       if (revision !== null) return { key, layer, revision, sequence };
+      if (answer.refusal) throw answer.refusal;
       const found = await history.read();
       if (answer.repeated && (found.newest?.sequence ?? 0) > sequence) {
         throw new WriteOutcomeUnknownError(what, 'and its mark may be pruned from the history');

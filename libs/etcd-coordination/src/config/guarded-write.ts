@@ -1,7 +1,7 @@
 import type { ITxnRequest, ITxnResponse } from 'etcd3';
 import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import { EtcdNoSpaceError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import { grpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 
@@ -9,6 +9,8 @@ import { retryDelay } from '../client/retry-delay.js';
 export interface GuardedAnswer extends ITxnResponse {
   /** An earlier request of it was sent and not answered, so what made it fail may be its own doing. */
   readonly repeated: boolean;
+  /** What to fail with, unless the reading shows that it was applied: a full database may have taken it. */
+  readonly refusal: EtcdNoSpaceError | null;
 }
 
 /**
@@ -33,14 +35,28 @@ export async function guardedWrite(
     const timeoutMs = left / (retry.maxAttempts - attempt + 1);
     try {
       const response = await client.txn(request, { repeatable: false, timeoutMs });
-      return { ...response, repeated: lost !== null };
+      return { ...response, repeated: lost !== null, refusal: null };
     } catch (error) {
+      if (error instanceof EtcdNoSpaceError) return await refused(client, request, error, end);
       if (error instanceof WriteOutcomeUnknownError) lost = error;
       else if (lost === null) throw error;
     }
     if (attempt >= retry.maxAttempts) throw outcomeUnknown(what, lost);
     await pause(clock, Math.min(retryDelay(attempt, retry), Math.max(0, end - clock.now()) / 2));
   }
+}
+
+/** The answer of a transaction that etcd had no space for, with what its failing branch reads. */
+async function refused(
+  client: EtcdClient,
+  { failure = [] }: ITxnRequest,
+  refusal: EtcdNoSpaceError,
+  end: number,
+): Promise<GuardedAnswer> {
+  const timeoutMs = Math.max(client.options.timeouts.read, end - client.clock.now());
+  const look = { compare: [], success: failure, failure: [] };
+  const response = await client.txn(look, { timeoutMs });
+  return { ...response, succeeded: false, repeated: true, refusal };
 }
 
 function outcomeUnknown(what: string, { cause }: WriteOutcomeUnknownError): Error {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { ITxnRequest } from 'etcd3';
+import type { IKeyValue, ITxnRequest } from 'etcd3';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { CallSettings } from '../client/caller.js';
-import { WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import { EtcdNoSpaceError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { candidateKey } from '../client/keys.js';
 import type { SessionLease } from '../session/session-lease.js';
@@ -79,13 +79,28 @@ export class CandidateEntry {
   async enter(): Promise<bigint> {
     this.asked = true;
     const { value } = this;
-    const { header, succeeded, responses } = await this.askToEnter();
-    if (succeeded) return this.entered(header.revision, header.revision, value);
-    // An earlier request of ours was applied and its answer lost, if it is our mark that stands.
-    const [found] = responses[0]?.response_range?.kvs ?? [];
-    const record = found && decodeRecord(found.value);
-    if (record?.mark !== this.mark) throw new KeyTakenError(this.key);
-    return this.entered(found!.create_revision, found!.mod_revision, record.value);
+    try {
+      const { header, succeeded, responses } = await this.askToEnter();
+      if (succeeded) return this.entered(header.revision, header.revision, value);
+      // An earlier request of ours was applied and its answer lost, if it is our mark that stands.
+      const standing = this.found(responses[0]?.response_range?.kvs[0]);
+      if (standing === null) throw new KeyTakenError(this.key);
+      return standing;
+    } catch (error) {
+      if (!(error instanceof EtcdNoSpaceError)) throw error;
+      // The last that a full database has taken may be this very key: standing unknown, it would be in the way.
+      const { kvs } = await this.place.client.range({ key: Buffer.from(this.key) });
+      const standing = this.found(kvs[0]);
+      if (standing === null) throw error;
+      return standing;
+    }
+  }
+
+  /** Takes over what stands there, if it is this entry's own. */
+  private found(kv: IKeyValue | undefined): bigint | null {
+    const record = kv && decodeRecord(kv.value);
+    if (record?.mark !== this.mark) return null;
+    return this.entered(kv!.create_revision, kv!.mod_revision, record.value);
   }
 
   /**

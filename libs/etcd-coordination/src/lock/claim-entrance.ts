@@ -1,6 +1,10 @@
 import type { IKeyValue } from 'etcd3';
 import { pause } from '../client/clock.js';
-import { LeaseNotFoundError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import {
+  EtcdNoSpaceError,
+  LeaseNotFoundError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
 import { isFinalFailure } from '../client/final-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { deleteUnchanged } from '../client/unchanged-delete.js';
@@ -69,7 +73,7 @@ export class ClaimEntrance {
         await this.establish();
         if (mayBeFree && (await this.enterFree(claim))) return;
         mayBeFree = false;
-        if (claim.mayStand) continue;
+        if (claim.mayStand || claim.revision !== null) continue;
         const first = !mayLookLater || !this.queue.isSynced;
         const answer = await this.ask(claim, () => this.requests.enter(claim, first, leaving));
         if (answer?.succeeded) {
@@ -171,7 +175,7 @@ export class ClaimEntrance {
     this.established = true;
   }
 
-  /** Sends a request to enter, once. Null if its answer was lost. */
+  /** Sends a request to enter, once. Null if its answer was lost, or the claim has come to stand all the same. */
   private async ask<T>(claim: Claim, send: () => Promise<T>): Promise<T | null> {
     claim.mayStand = true;
     try {
@@ -180,6 +184,11 @@ export class ClaimEntrance {
       return answer;
     } catch (error) {
       if (error instanceof WriteOutcomeUnknownError) return null;
+      if (error instanceof EtcdNoSpaceError) {
+        // It may be the last key that a full database has taken: standing unknown, it would keep everybody out.
+        this.took(claim, await this.requests.look(claim));
+        if (claim.revision !== null) return null;
+      }
       claim.mayStand = false;
       throw error;
     }
@@ -187,7 +196,10 @@ export class ClaimEntrance {
 
   /** Finds out what came of all that was sent for this claim; nothing of it can come to stand afterwards. */
   async settle(claim: Claim): Promise<void> {
-    const { own, kvs } = await this.requests.settle(claim);
+    this.took(claim, await this.requests.settle(claim));
+  }
+
+  private took(claim: Claim, { own, kvs }: { own: IKeyValue | null; kvs: IKeyValue[] }): void {
     if (own) this.queue.stood(claim, own.create_revision, kvs);
     else claim.mayStand = false;
   }

@@ -76,9 +76,9 @@ export class ClaimRequests {
     return this.asker.merger.run(request, [this.kind.prefix]);
   }
 
-  /** Deletes the claim's key; nothing that was put there since. */
+  /** Deletes the claim's key; nothing that was put there since. False if it was gone before anybody asked. */
   async leave(claim: Claim): Promise<boolean> {
-    const { succeeded } = await this.asker.merger.run(
+    const { succeeded, repeated = false } = await this.asker.merger.run(
       {
         compare: [isStanding(claim)],
         success: [{ request_delete_range: { key: Buffer.from(claim.key) } }],
@@ -86,7 +86,25 @@ export class ClaimRequests {
       },
       [claim.key],
     );
-    return succeeded;
+    return succeeded || repeated;
+  }
+
+  /**
+   * Tells what became of a request that etcd answered with an error: the claim's key, if it stands, and
+   * who else does. Needs no gate, for nothing is under way, and no space.
+   */
+  async look(claim: Claim): Promise<{ own: IKeyValue | null; kvs: IKeyValue[] }> {
+    const { responses } = await this.asker.client.txn({
+      compare: [],
+      success: [
+        { request_range: { key: Buffer.from(claim.key) } },
+        { request_range: this.first(claim) },
+      ],
+      failure: [],
+    });
+    const [found, kvs] = responses.map(({ response_range }) => response_range.kvs);
+    const own = found?.[0];
+    return { own: own?.lease === claim.lease.id ? own : null, kvs: kvs! };
   }
 
   /**

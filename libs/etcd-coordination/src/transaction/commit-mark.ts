@@ -81,12 +81,25 @@ export class CommitMark {
    * @param lease as in {@link put}: while it stands, the mark cannot have ended with it
    * @throws WriteOutcomeUnknownError if etcd does not answer, or the client closes meanwhile
    */
-  async settle(what: string, lease: string): Promise<string | null> {
+  settle(what: string, lease: string): Promise<string | null> {
+    const spend = { request_put: { key: this.key, value: SPENT, lease } };
+    return this.find(what, [spend]);
+  }
+
+  /**
+   * As {@link settle}, of a transaction that etcd has answered: there is nothing under way that the mark
+   * would have to keep out, and a full database takes no other.
+   */
+  look(what: string): Promise<string | null> {
+    return this.find(what, []);
+  }
+
+  private async find(what: string, ifUnmarked: IRequestOp[]): Promise<string | null> {
     const { timeouts, retry } = this.client.options;
     const end = this.client.clock.now() + timeouts.write;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.ask(what, lease, end - this.client.clock.now());
+        return await this.ask(what, ifUnmarked, end - this.client.clock.now());
       } catch (error) {
         if (error instanceof WriteOutcomeUnknownError) {
           this.retire();
@@ -104,19 +117,22 @@ export class CommitMark {
     }
   }
 
-  private async ask(what: string, lease: string, timeoutMs: number): Promise<string | null> {
-    const spend = { request_put: { key: this.key, value: SPENT, lease } };
+  private async ask(
+    what: string,
+    ifUnmarked: IRequestOp[],
+    timeoutMs: number,
+  ): Promise<string | null> {
     const answer = await this.client.txn(
       {
         compare: [this.compare()],
-        success: [spend],
+        success: ifUnmarked,
         failure: [{ request_range: { key: this.key } }],
       },
       // Repeated after it was applied, its comparison fails, and it finds what it put.
       { repeatable: true, timeoutMs },
     );
     if (answer.succeeded) {
-      this.revision = answer.header.revision;
+      if (ifUnmarked.length > 0) this.revision = answer.header.revision;
       return null;
     }
     const kv = answer.responses[0]!.response_range.kvs[0];

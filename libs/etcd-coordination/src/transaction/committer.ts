@@ -3,6 +3,7 @@ import { pause, timeoutSignal } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
   ClientClosedError,
+  EtcdNoSpaceError,
   EtcdUnavailableError,
   LeaseNotFoundError,
   WriteOutcomeUnknownError,
@@ -127,8 +128,9 @@ export class Committer {
       const answer = await this.client.txn(requestOf(plan, guard), { repeatable: false });
       return outcomeOf(answer, plan, guard);
     } catch (error) {
-      if (error instanceof WriteOutcomeUnknownError) throw outcomeUnknown(plan.what, error);
-      throw this.explained(error, plan);
+      const isUnknown =
+        error instanceof WriteOutcomeUnknownError || error instanceof EtcdNoSpaceError;
+      throw isUnknown ? outcomeUnknown(plan.what, error) : this.explained(error, plan);
     }
   }
 
@@ -155,6 +157,11 @@ export class Committer {
         return outcomeOf(answer, plan, guard, 1);
       } catch (error) {
         if (error instanceof ClientClosedError) mark.retire();
+        if (error instanceof EtcdNoSpaceError) {
+          const revision = await mark.look(plan.what);
+          if (revision === null) throw error;
+          return { applied: true, revision: BigInt(revision) };
+        }
         if (error instanceof LeaseNotFoundError && lease) {
           // Refused before it was applied. The mark does without; the user's keys cannot.
           if (!plan.usesLeases) this.session!.reportGone(lease);

@@ -179,7 +179,7 @@ export class ReleaseStore {
     { compare, success }: TransactionPart,
   ): Promise<ReleaseRecord | null> {
     const release = this.key(configReleaseKey, key);
-    const { succeeded, responses } = await guardedWrite(
+    const { succeeded, responses, refusal } = await guardedWrite(
       this.place.client,
       `a change of the release of "${key}"`,
       {
@@ -192,7 +192,9 @@ export class ReleaseStore {
     const { record } = standingRecord(responses[0]?.response_range?.kvs[0]);
     // It was applied, and its answer lost; others may have gone on from there.
     const { id } = next.history.at(-1)!;
-    return record && hasTransition(record, id) ? record : null;
+    if (record && hasTransition(record, id)) return record;
+    if (refusal) throw refusal;
+    return null;
   }
 
   private deleteReports(key: string): IRequestOp {
