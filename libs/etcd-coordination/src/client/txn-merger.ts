@@ -131,12 +131,10 @@ export class TxnMerger {
 
   /** A full database takes no key, but lets keys go. What was to put one may stand all the same. */
   private async sendDeletions(batch: readonly Part[], error: EtcdNoSpaceError): Promise<void> {
-    await Promise.all(
-      batch.map((part) => {
-        const puts = part.request.success?.some(({ request_put }) => request_put !== undefined);
-        return puts ? part.reject(error) : this.sendAlone(part, true);
-      }),
-    );
+    const puts = ({ request }: Part) => request.success?.some((part) => part.request_put);
+    for (const part of batch.filter(puts)) part.reject(error);
+    const deletions = batch.filter((part) => !puts(part));
+    await Promise.all(deletions.map((part) => this.sendAlone(part, true)));
   }
 
   private async sendAlone(part: Part, repeated = false): Promise<void> {
