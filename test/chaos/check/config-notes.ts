@@ -2,7 +2,8 @@ import type { Note } from '../history/note.js';
 
 /**
  * What those who follow and publish a configuration note down. Values are texts (JSON, with keys in order), each
- * attempt's different from all others, so that a value says by whom it was published. Revisions are decimal.
+ * attempt's different from all others but for what is rolled back to, so that a value says by whom it was published.
+ * Revisions are decimal.
  */
 export type ConfigNote = Note & { readonly config: string } & (
     | /** A value took the place of another here. Revision `0` is the declared default. */
@@ -23,8 +24,11 @@ export type ConfigNote = Note & { readonly config: string } & (
         readonly value: string;
         /** Whether the schema accepts it. */
         readonly valid: boolean;
-        /** `store` goes through the library, which must refuse what is invalid; `raw` is a put as of etcdctl. */
-        readonly via: 'store' | 'raw';
+        /**
+         * `store` goes through the library, which must refuse what is invalid, as does `rollback`, which brings back
+         * what was published before; `raw` is a put as of etcdctl.
+         */
+        readonly via: 'store' | 'rollback' | 'raw';
       }
     | {
         readonly type: 'published';

@@ -1,10 +1,10 @@
 import type { ConfigNote } from './config-notes.js';
+import { type Publication, publicationsOf } from './config-publications.js';
+import type { Evidence } from './evidence.js';
 import { at, grouped } from './in-time.js';
 import { larger } from './revisions.js';
 
 type Shown = ConfigNote & { readonly type: 'applied' | 'read' };
-type Attempt = ConfigNote & { readonly type: 'publishing' };
-type Answer = ConfigNote & { readonly type: 'published' };
 
 /** How long after it was answered a value may be missed by those who call themselves up to date: a watch on a member that was cut off notices within 4 s, and moves. */
 const LAG_MS = 6000;
@@ -14,15 +14,19 @@ const NONE = '0';
 
 /**
  * A configuration is never older than what was applied before in the same process, never a value that does not
- * validate or that nobody published, and one revision is one value. What the library refused to publish is not in
- * etcd, what it accepted validates, and who calls itself up to date is.
+ * validate or that nobody published, and one revision is one value. What was refused is not in etcd, what was
+ * accepted is, what the library accepted validates, and who calls itself up to date is.
  */
-export function configFaults(notes: readonly ConfigNote[], lagMs = LAG_MS): string[] {
+export function configFaults(
+  notes: readonly ConfigNote[],
+  { truth }: Pick<Evidence, 'truth'>,
+  lagMs = LAG_MS,
+): string[] {
   return [...grouped(notes, ({ config }) => config)].flatMap(([config, its]) => {
     const shown = its.filter(
       (note): note is Shown => note.type === 'applied' || note.type === 'read',
     );
-    const publications = publicationsOf(its);
+    const publications = publicationsOf(config, its, truth);
     return [
       ...goneBack(shown),
       ...untrueValues(shown, publications),
@@ -35,13 +39,13 @@ export function configFaults(notes: readonly ConfigNote[], lagMs = LAG_MS): stri
 /** What surviving followers have yet to come to after the healing: the newest good value, all of them. */
 export function awaitedConfigs(
   notes: readonly ConfigNote[],
-  survivors: readonly string[],
+  { truth, survivors }: Pick<Evidence, 'truth' | 'survivors'>,
 ): string[] {
   return [...grouped(notes, ({ config }) => config)].flatMap(([config, its]) => {
     const shown = its.filter(
       (note): note is Shown => note.type === 'applied' || note.type === 'read',
     );
-    let newest = newestAccepted(publicationsOf(its), Infinity);
+    let newest = newestGood(publicationsOf(config, its, truth), Infinity);
     for (const { revision } of shown) newest = larger(newest, BigInt(revision));
     return survivors.flatMap((process) => {
       const last = shown.findLast((note) => note.process === process);
@@ -52,24 +56,6 @@ export function awaitedConfigs(
       ];
     });
   });
-}
-
-interface Publication {
-  readonly attempt: Attempt;
-  readonly answer: Answer | undefined;
-}
-
-function publicationsOf(notes: readonly ConfigNote[]): Map<string, Publication> {
-  const answers = new Map(
-    notes.flatMap((note) => (note.type === 'published' ? [[note.attempt, note]] : [])),
-  );
-  return new Map(
-    notes.flatMap((attempt) =>
-      attempt.type === 'publishing'
-        ? [[attempt.value, { attempt, answer: answers.get(attempt.attempt) }]]
-        : [],
-    ),
-  );
 }
 
 function goneBack(shown: readonly Shown[]): string[] {
@@ -89,45 +75,56 @@ function goneBack(shown: readonly Shown[]): string[] {
   return faults;
 }
 
-function untrueValues(shown: readonly Shown[], publications: Map<string, Publication>): string[] {
+function untrueValues(shown: readonly Shown[], publications: readonly Publication[]): string[] {
   const byRevision = new Map<string, string>();
-  for (const { attempt, answer } of publications.values()) {
+  for (const { attempt, answer } of publications) {
     if (answer?.outcome === 'accepted') byRevision.set(answer.revision, attempt.value);
   }
+  const byValue = grouped(publications, ({ attempt }) => attempt.value);
   const faults = new Set<string>();
   for (const { process, revision, value, t } of shown) {
     if (revision === NONE) continue;
     const says = `Process ${process} showed ${value} of revision ${revision}`;
-    const origin = publications.get(value);
+    // More than one where it was brought back.
+    const origins = byValue.get(value);
     const real = byRevision.get(revision) ?? value;
-    if (!origin) faults.add(`${says}, which nobody published.`);
-    else if (!origin.attempt.valid) faults.add(`${says}, which does not validate.`);
-    else if (origin.answer?.outcome === 'refused') faults.add(`${says}, which was refused.`);
-    else if (origin.attempt.t > t) faults.add(`${says} before it was published.`);
+    if (!origins) faults.add(`${says}, which nobody published.`);
+    else if (!origins[0]!.attempt.valid) faults.add(`${says}, which does not validate.`);
+    else if (origins.every(({ answer }) => answer?.outcome === 'refused')) {
+      faults.add(`${says}, which was refused.`);
+    } else if (origins[0]!.attempt.t > t) faults.add(`${says} before it was published.`);
     else if (real !== value) faults.add(`${says}, which is ${real}.`);
     byRevision.set(revision, real);
   }
   return [...faults];
 }
 
-function wrongAnswers(publications: Map<string, Publication>): string[] {
-  return [...publications.values()].flatMap(({ attempt, answer }) =>
-    attempt.via === 'store' && !attempt.valid && answer?.outcome === 'accepted'
-      ? [`The store published ${attempt.value} for ${attempt.process}, which does not validate.`]
-      : [],
-  );
+function wrongAnswers(publications: readonly Publication[]): string[] {
+  return publications.flatMap(({ attempt, answer, written }) => {
+    const says = `${attempt.process} published ${attempt.value} through ${attempt.via}`;
+    if (answer?.outcome === 'refused' && written) {
+      return [
+        `${says}, was refused by ${answer.code}, and etcd has it at revision ${written.revision}.`,
+      ];
+    }
+    if (answer?.outcome !== 'accepted') return [];
+    if (!written)
+      return [`${says}, was accepted, and etcd lacks it at revision ${answer.revision}.`];
+    const isThrough = attempt.via !== 'raw' && !attempt.valid;
+    return isThrough ? [`${says}, was accepted, and it does not validate.`] : [];
+  });
 }
 
 /** A value that calls itself fresh holds what was published a while before it was last known to be current. */
 function staleReads(
   shown: readonly Shown[],
-  publications: Map<string, Publication>,
+  publications: readonly Publication[],
   lagMs: number,
 ): string[] {
   return shown.flatMap((note) => {
     if (note.type !== 'read' || !note.synced || note.ageMs === null) return [];
     const until = note.t - note.ageMs - lagMs;
-    const newest = newestAccepted(publications, until);
+    const newest = newestGood(publications, until);
     if (BigInt(note.revision) >= newest) return [];
     // Whoever was away at the time comes back to the bad one, and never sees the good one before it.
     if (isSpoiled(publications, newest, note.t - note.ageMs)) return [];
@@ -137,22 +134,19 @@ function staleReads(
   });
 }
 
-/** Whether something that does not validate may have taken the place of a good revision by then. */
-function isSpoiled(publications: Map<string, Publication>, good: bigint, by: number): boolean {
-  return [...publications.values()].some(
-    ({ attempt, answer }) =>
-      !attempt.valid &&
-      attempt.t <= by &&
-      answer?.outcome !== 'refused' &&
-      (answer?.outcome !== 'accepted' || BigInt(answer.revision) > good),
+/** Whether something that does not validate has taken the place of a good revision, and may have by then. */
+function isSpoiled(publications: readonly Publication[], good: bigint, by: number): boolean {
+  return publications.some(
+    ({ attempt, written }) =>
+      !attempt.valid && written !== null && attempt.t <= by && written.revision > good,
   );
 }
 
-function newestAccepted(publications: Map<string, Publication>, until: number): bigint {
+/** Of those that are certain to have been in etcd by then. */
+function newestGood(publications: readonly Publication[], until: number): bigint {
   let newest = 0n;
-  for (const { attempt, answer } of publications.values()) {
-    const counts = attempt.valid && answer?.outcome === 'accepted' && answer.t <= until;
-    if (counts) newest = larger(newest, BigInt(answer.revision));
+  for (const { attempt, written } of publications) {
+    if (attempt.valid && written && written.by <= until) newest = larger(newest, written.revision);
   }
   return newest;
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { TrueHistory } from './evidence-builder.js';
+import type { TrueEvent } from './evidence.js';
 import type { ConfigNote } from './config-notes.js';
 import { awaitedConfigs, configFaults } from './config-values.js';
+
+const LIVE = 'config/limits/live/layer/shared';
 
 const note = (process: string, t: number, more: object) =>
   ({ t, process, work: 'config', config: 'limits', ...more }) as unknown as ConfigNote;
@@ -13,13 +17,29 @@ function publication(
   { valid = true, via = 'store', outcome = 'accepted' } = {},
 ): ConfigNote[] {
   return [
-    note('9.0', t, { type: 'publishing', attempt: value, value, valid, via }),
+    note('9.0', t, { type: 'publishing', attempt: `${value} ${t}`, value, valid, via }),
     note('9.0', t + 1, {
-      ...{ type: 'published', attempt: value, outcome, code: '' },
+      ...{ type: 'published', attempt: `${value} ${t}`, outcome, code: '' },
       revision: revision === null ? '' : String(revision),
     }),
   ];
 }
+
+/** What etcd has of the publications: all that was accepted. */
+function truthOf(notes: readonly ConfigNote[]): TrueEvent[] {
+  const history = new TrueHistory();
+  const values = new Map(
+    notes.flatMap((one) => (one.type === 'publishing' ? [[one.attempt, one.value]] : [])),
+  );
+  for (const one of notes) {
+    if (one.type !== 'published' || one.outcome !== 'accepted') continue;
+    history.put(LIVE, values.get(one.attempt), { revision: BigInt(one.revision) });
+  }
+  return history.truth;
+}
+
+const faultsIn = (notes: readonly ConfigNote[], more: readonly TrueEvent[] = []) =>
+  configFaults(notes, { truth: [...truthOf(notes), ...more] });
 
 const applied = (process: string, t: number, revision: number, value: string) =>
   note(process, t, { type: 'applied', revision: String(revision), value, source: 'etcd' });
@@ -42,10 +62,10 @@ const good = [
 
 describe('configFaults', () => {
   it('are none of a good history', () => {
-    expect(configFaults(good)).toEqual([]);
+    expect(faultsIn(good)).toEqual([]);
   });
 
-  const found = (...notes: ConfigNote[]) => configFaults([...good, ...notes]);
+  const found = (...notes: ConfigNote[]) => faultsIn([...good, ...notes]);
 
   it('find a value older than the last', () => {
     expect(found(applied('0.0', 50, 5, 'a'))).toEqual([
@@ -77,36 +97,71 @@ describe('configFaults', () => {
     expect(found(...publication(60, 'i', 11, { valid: false }))).toHaveLength(1);
   });
 
+  it('find an answer that is not true of etcd', () => {
+    const refused = publication(60, 'r', null, { outcome: 'refused' });
+    const { truth } = new TrueHistory().put(LIVE, 'r', { revision: 100n });
+    expect(faultsIn(refused, truth)).toEqual([
+      expect.stringMatching(/published r through store, was refused .* has it at revision 100/),
+    ]);
+    expect(configFaults(publication(60, 'a', 10), { truth })).toEqual([
+      expect.stringMatching(/was accepted, and etcd lacks it at revision 10/),
+    ]);
+  });
+
+  it('take what was rolled back to for published, by whichever of the two', () => {
+    const back = publication(60, 'a', 12, { via: 'rollback' });
+    expect(found(...back, applied('0.0', 70, 12, 'a'))).toEqual([]);
+    const late = read('2.0', 8000, 8, 'b', { ageMs: 100 });
+    expect(faultsIn([...published, ...back, late])).toEqual([
+      expect.stringMatching(/revision 12 had been published/),
+    ]);
+  });
+
+  it('find a stale read after a bad attempt that nobody answered and that etcd has not', () => {
+    const unknown = publication(30, 'bad', null, { valid: false, via: 'raw', outcome: 'unknown' });
+    const late = read('1.0', 8000, 5, 'a', { ageMs: 100 });
+    expect(faultsIn([...published, ...unknown, late])).toHaveLength(1);
+    const { truth } = new TrueHistory().put(LIVE, 'bad', { revision: 100n });
+    expect(faultsIn([...published, ...unknown, late], truth)).toEqual([]);
+    // What was written though nobody said so counts as published from when etcd told it.
+    const silent = publication(30, 'c', null, { outcome: 'unknown' });
+    const read8 = read('1.0', 8000, 8, 'b', { ageMs: 100 });
+    const written = new TrueHistory().put(LIVE, 'c', { revision: 100n }).truth;
+    expect(faultsIn([...published, ...silent, read8], written)).toHaveLength(1);
+    expect(faultsIn([...published, ...silent, read8])).toEqual([]);
+  });
+
   it('find one that calls itself fresh and is not', () => {
     const late = read('1.0', 8000, 5, 'a', { ageMs: 100 });
-    expect(configFaults([...published, late])).toEqual([
+    expect(faultsIn([...published, late])).toEqual([
       expect.stringMatching(/read revision 5 .* 100 ms old, and revision 8 had been published/),
     ]);
     // It says that it is old, or has just missed it.
     const old = read('1.0', 8000, 5, 'a', { ageMs: 5000 });
     const unsynced = read('1.0', 8000, 5, 'a', { synced: false });
     const unread = read('1.0', 8000, 5, 'a', { ageMs: null });
-    expect(configFaults([...published, old, unsynced, unread])).toEqual([]);
-    expect(configFaults([...published, read('1.0', 6000, 5, 'a')])).toEqual([]);
+    expect(faultsIn([...published, old, unsynced, unread])).toEqual([]);
+    expect(faultsIn([...published, read('1.0', 6000, 5, 'a')])).toEqual([]);
     // What it missed had been spoiled by a bad push before it was back; one before that is no excuse.
     const spoilt = publication(30, 'bad', 9, { valid: false, via: 'raw' });
-    expect(configFaults([...published, ...spoilt, late])).toEqual([]);
+    expect(faultsIn([...published, ...spoilt, late])).toEqual([]);
     const before = publication(15, 'bad', 7, { valid: false, via: 'raw' });
-    expect(configFaults([...published, ...before, late])).toHaveLength(1);
+    expect(faultsIn([...published, ...before, late])).toHaveLength(1);
   });
 });
 
 describe('awaitedConfigs', () => {
+  const await_ = (notes: ConfigNote[], survivors = ['0.0', '1.0']) =>
+    awaitedConfigs(notes, { truth: truthOf(notes), survivors });
+
   it('are those that are not at the last good value', () => {
-    expect(awaitedConfigs(good, ['0.0', '1.0'])).toEqual([]);
+    expect(await_(good)).toEqual([]);
     const behind = [...good, ...publication(50, 'c', 20)];
-    expect(awaitedConfigs(behind, ['0.0', '1.0'])).toHaveLength(2);
-    expect(awaitedConfigs([...behind, read('0.0', 60, 20, 'c')], ['0.0'])).toEqual([]);
-    expect(awaitedConfigs(good, ['2.0'])).toEqual([
-      'limits: Process 2.0 has not applied any value.',
-    ]);
+    expect(await_(behind)).toHaveLength(2);
+    expect(await_([...behind, read('0.0', 60, 20, 'c')], ['0.0'])).toEqual([]);
+    expect(await_(good, ['2.0'])).toEqual(['limits: Process 2.0 has not applied any value.']);
     // An answer was lost, and one of them has it.
     const unknown = [...good, applied('0.0', 60, 30, 'd')];
-    expect(awaitedConfigs(unknown, ['0.0', '1.0'])).toHaveLength(1);
+    expect(await_(unknown)).toHaveLength(1);
   });
 });

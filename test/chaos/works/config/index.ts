@@ -18,7 +18,7 @@ export const config: ChaosWork = {
   // Plain etcd3 has nothing like it.
   parts: { ours: new URL('./ours.part.ts', import.meta.url) },
 
-  check: (evidence) => ({ config: configFaults(notesOf(evidence)) }),
+  check: (evidence) => ({ config: configFaults(notesOf(evidence), evidence) }),
 
   inconclusive(evidence, minutes) {
     const notes = notesOf(evidence);
@@ -40,7 +40,7 @@ export const config: ChaosWork = {
     return seldom.flatMap(([what, seen, aMinute]) => least(what, seen, aMinute, minutes));
   },
 
-  awaited: (evidence) => awaitedConfigs(notesOf(evidence), evidence.survivors),
+  awaited: (evidence) => awaitedConfigs(notesOf(evidence), evidence),
 
   recoveryBoundMs: () => 2 * nextCallMs() + NEXT_GOOD_MS,
 

@@ -1,4 +1,5 @@
 import { configLayerKey } from '../../../../libs/etcd-coordination/src/client/keys.js';
+import type { ConfigHistoryEntry } from '../../../../libs/etcd-coordination/src/config/config-publisher.js';
 import type { ConfigNote } from '../../check/config-notes.js';
 import type { NoteTaker } from '../../history/notebook.js';
 import { oursCode } from '../../systems/ours/ours-code.js';
@@ -67,17 +68,28 @@ export class Publisher {
     });
   }
 
-  /** Brings back what was published before: the attempt that it shows is that one's, so only its end is noted. */
+  /** Brings back what was published before: the attempt that its value shows is that one's. */
   private async rollback(): Promise<void> {
-    const { configs } = this.ground.system;
-    const attempt = this.nextAttempt();
-    await this.answered(attempt, async () => {
-      const versions = await configs.history(LIMITS, { limit: 10 });
-      const earlier = versions.filter(({ author, current }) => author !== null && !current);
-      const version = earlier[this.ground.random.int(0, earlier.length - 1)];
-      if (!version) return null;
-      return (await configs.rollback(LIMITS, { to: version.sequence })).revision;
+    const { random, system } = this.ground;
+    const earlier = await this.earlier();
+    const version = earlier[random.int(0, earlier.length - 1)];
+    if (version?.document == null) return;
+    const { document, sequence } = version;
+    // What was written past the library may be rubbish: the author says that it was not.
+    await this.noted('rollback', this.nextAttempt(), document, true, async () => {
+      return (await system.configs.rollback(LIMITS, { to: sequence })).revision;
     });
+  }
+
+  /** What the library wrote of late and does not stand any more; nothing if etcd is away. */
+  private async earlier(): Promise<readonly ConfigHistoryEntry[]> {
+    try {
+      const versions = await this.ground.system.configs.history(LIMITS, { limit: 10 });
+      return versions.filter(({ author, current }) => author !== null && !current);
+    } catch (error) {
+      if (oursCode(error) === null) this.ground.fault('the history', error);
+      return [];
+    }
   }
 
   private async noted(
@@ -88,15 +100,10 @@ export class Publisher {
     write: () => Promise<bigint>,
   ): Promise<void> {
     this.book.note({ type: 'publishing', config: LIMITS, attempt, value, valid, via });
-    await this.answered(attempt, write);
-  }
-
-  private async answered(attempt: string, write: () => Promise<bigint | null>): Promise<void> {
     const note = (outcome: 'accepted' | 'refused' | 'unknown', revision: string, code: string) =>
       this.book.note({ type: 'published', config: LIMITS, attempt, outcome, revision, code });
     try {
-      const revision = await write();
-      if (revision !== null) note('accepted', revision.toString(), '');
+      note('accepted', (await write()).toString(), '');
     } catch (error) {
       const code = codeOf(error);
       if (oursCode(error) === null) this.ground.fault('a publication', error);
