@@ -25,7 +25,8 @@ export const LAYERS = {
   module: { folders: [...FEATURES, ...BELOW_FEATURES] },
   ...Object.fromEntries(FEATURES.map((name) => [name, feature])),
   // An instance is discovered in what the registry wrote.
-  discovery: { folders: [...BELOW_FEATURES, 'registry'] },
+  // Whom it calls is sent the fences of the running call chain.
+  discovery: { folders: [...BELOW_FEATURES, 'registry', 'fencing'] },
   // What several features need of Nest: its objects, marked methods, metadata.
   nest: { folders: ['client'] },
   watch: { folders: ['session', 'client'] },
@@ -34,6 +35,8 @@ export const LAYERS = {
   // Beside them.
   context: { folders: ['client'] },
   metrics: { folders: [] },
+  // Clients of messages that follow the registry: `@nestjs/microservices` is an optional peer.
+  microservices: { folders: ['module', ...FEATURES, ...BELOW_FEATURES] },
   terminus: { folders: ['module', ...FEATURES, ...BELOW_FEATURES] },
   embedded: { folders: [], files: ['client/coordination.error', 'client/clock'] },
   testing: { folders: ['module', 'embedded', ...FEATURES, ...BELOW_FEATURES] },
@@ -43,6 +46,6 @@ export const LAYERS = {
 export const OPTIONAL_PACKAGES = {
   '@nestjs/terminus': ['terminus'],
   '@nestjs/testing': ['testing'],
-  '@nestjs/microservices': [],
+  '@nestjs/microservices': ['microservices'],
   '@nestjs/schedule': [],
 };

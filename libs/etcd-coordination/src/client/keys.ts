@@ -249,6 +249,42 @@ export function configReportKey(namespace: string, config: string, instanceId: s
   return configReportsPrefix(namespace, config) + escapeSegment(instanceId);
 }
 
+/** What a key under a service's prefix is: an instance's record, or what somebody says of its health. */
+export type RegistryKeyId =
+  | { readonly kind: 'instance'; readonly instanceId: string }
+  | { readonly kind: 'verdict'; readonly instanceId: string; readonly source: string };
+
+/** The prefix of all that is known of a service's instances. */
+export function registryPrefix(namespace: string, service: string): string {
+  return namePrefix(namespace, 'registry', service);
+}
+
+/** The key of one instance's record. */
+export function instanceKey(namespace: string, service: string, instanceId: string): string {
+  return `${registryPrefix(namespace, service)}instance/${escapeSegment(instanceId)}`;
+}
+
+/** The key of what `source`, the prober or somebody's mark, says of one instance's health. */
+export function verdictKey(
+  namespace: string,
+  service: string,
+  instanceId: string,
+  source: string,
+): string {
+  const prefix = registryPrefix(namespace, service);
+  return `${prefix}verdict/${escapeSegment(instanceId)}/${escapeSegment(source)}`;
+}
+
+/** Takes apart what follows {@link registryPrefix} in a key, or gives null if it is none of ours. */
+export function parseRegistryRest(rest: string): RegistryKeyId | null {
+  const [kind, ...segments] = rest.split('/');
+  const [instanceId, source] = segments.map(unescapeSegment);
+  if (!instanceId) return null;
+  if (kind === 'instance' && segments.length === 1) return { kind, instanceId };
+  if (kind === 'verdict' && segments.length === 2 && source) return { kind, instanceId, source };
+  return null;
+}
+
 /** What is wrong with a namespace, in words that follow "it", or null if nothing is. */
 export function namespaceFault(namespace: unknown): string | null {
   if (typeof namespace !== 'string') return 'is not a string';

@@ -1,0 +1,65 @@
+import type { Observable } from 'rxjs';
+import type { ServiceInstance } from '../registry/service-instance.js';
+
+/** How one of several instances is chosen. */
+export const STRATEGIES = [
+  'round-robin',
+  'random',
+  'weighted',
+  'least-in-flight',
+  'power-of-two',
+  'rendezvous',
+] as const;
+export type ChooseStrategy = (typeof STRATEGIES)[number];
+
+export interface ChooseOptions {
+  /** Default `power-of-two`; `rendezvous` where a `hashKey` is given. */
+  readonly strategy?: ChooseStrategy;
+  /** The zone that is preferred. Default this process's own. */
+  readonly zone?: string;
+  /** With `rendezvous`: the same key goes to the same instance, as long as that is healthy. */
+  readonly hashKey?: string;
+  /** Ids of instances that are not wanted, such as those that were tried already. */
+  readonly exclude?: ReadonlySet<string>;
+}
+
+/** One call of one instance, from its choice to its end. One of its three ends is told, once; later ones are ignored. */
+export interface Attempt {
+  readonly instance: ServiceInstance;
+  /** It answered: what it said is no fault of the instance's. */
+  succeeded(): void;
+  /** It did not answer, or as one that is ill: counts towards its ejection. */
+  failed(error: unknown): void;
+  /** The caller gave up: says nothing of the instance. */
+  abandoned(): void;
+}
+
+/**
+ * The instances of one service as this process knows them, and what its own calls have taught it of
+ * each. Everything but {@link ready} is local.
+ */
+export interface ServicePool {
+  readonly service: string;
+  /** Whether there is a list, be it of a snapshot. */
+  readonly isReady: boolean;
+  /** Milliseconds since the list was last known to be what etcd has; Infinity before. */
+  ageMs(): number;
+  /**
+   * Resolves as soon as there is a list.
+   *
+   * @throws what etcd refuses the list with, or the signal's reason
+   */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** All instances, whatever their state, in the order of their ids. */
+  instances(): readonly ServiceInstance[];
+  /** The present list as soon as there is one, and another one after each change. Completes when the connection closes. */
+  readonly instances$: Observable<readonly ServiceInstance[]>;
+  /** @throws {NoInstanceError} if none can take a call, saying what there is */
+  choose(options?: ChooseOptions): ServiceInstance;
+  /**
+   * Chooses, and counts the call as in flight until it is told how it ended.
+   *
+   * @throws {NoInstanceError} as {@link choose}
+   */
+  begin(options?: ChooseOptions): Attempt;
+}
