@@ -58,6 +58,11 @@ export class LocalQueue implements LockOrigin {
     return !this.holder && !this.claim && this.waiting.length === 0 && !this.starting;
   }
 
+  /** Whether work of this process has it, rather than nobody, for whom it is kept. */
+  get isHeld(): boolean {
+    return this.holder?.isValid() ?? false;
+  }
+
   acquire(options: LockOptions): Promise<OwnLock> {
     if (this.mayGrantNow(options)) return Promise.resolve(this.take(options));
     const wait: LockWait = new LockWait(

@@ -83,6 +83,11 @@ export class LockBook {
     return named;
   }
 
+  /** Whether work of this process has the lock of that name; one that is only kept, or withheld, is not held. */
+  isHeld(name: string): boolean {
+    return this.named.get(name)?.isHeld ?? false;
+  }
+
   /** Runs `work` under a lock that was granted, and counts it as running, streams that it returns included. */
   run<T, H extends LockHandle>(lock: H, work: (lock: H) => T | PromiseLike<T>): Promise<T> {
     if (!lock.isValid()) {

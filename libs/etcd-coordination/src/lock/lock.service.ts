@@ -127,6 +127,11 @@ export class LockService {
     return new MultiLock(keys, this.book);
   }
 
+  /** @internal Whether work of this process has the lock of that name, rather than keeps it for what comes. */
+  isHeld(key: string): boolean {
+    return this.book.isHeld(key);
+  }
+
   /**
    * The first step of a shutdown: those who wait are refused, and all who would have to; what runs in
    * `using` gets up to `budgetMs` to end. Resolves then. Never rejects.

@@ -51,6 +51,11 @@ export class NamedLock implements Ways {
     return this.queue.isClaimed;
   }
 
+  /** Whether work of this process has it, in whichever way. */
+  get isHeld(): boolean {
+    return [this.local, this.strict, this.shared].some((way) => way.isHeld);
+  }
+
   /** Claims of which nobody tells that their key is gone. */
   get unobserved(): Iterable<Claim> {
     return this.queue.unobserved;

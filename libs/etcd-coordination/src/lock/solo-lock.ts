@@ -37,6 +37,11 @@ export class SoloLock implements LockOrigin {
     return this.waiting.size === 0 && this.held.size === 0;
   }
 
+  /** Whether work of this process has it. */
+  get isHeld(): boolean {
+    return [...this.held].some((lock) => lock.isValid());
+  }
+
   acquire(options: LockOptions): Promise<OwnLock> {
     const wait = this.wait(options);
     void this.enter(wait);

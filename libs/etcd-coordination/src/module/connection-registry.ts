@@ -99,8 +99,8 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
     return connection;
   }
 
-  /** The application does not come up: closes what has been opened, so that the process can exit. */
-  private async abandon(): Promise<void> {
+  /** The application does not come up: closes what has been opened, and what yet will be, so that the process can exit. */
+  async abandon(): Promise<void> {
     this.abandoned = true;
     await Promise.all(this.all.map((connection) => connection.close()));
     await Promise.all([...this.opened].map((part) => part.close()));

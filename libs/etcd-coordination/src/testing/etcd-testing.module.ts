@@ -46,8 +46,11 @@ class FleetOfOne implements OnModuleDestroy, OnApplicationShutdown {
 
   /** The application ends: time passes by itself from now on, as far as that needs it. */
   onModuleDestroy(): void {
-    this.fleet.heal();
-    void this.fleet.time.until(() => this.over, LONGEST_END_MS).catch(() => undefined);
+    try {
+      this.fleet.heal();
+    } finally {
+      void this.fleet.time.until(() => this.over, LONGEST_END_MS).catch(() => undefined);
+    }
   }
 
   async onApplicationShutdown(): Promise<void> {

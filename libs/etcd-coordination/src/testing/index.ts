@@ -3,7 +3,7 @@ export type { CutDirection } from '../embedded/door/embedded-door.js';
 export { TestEtcd, type TestEntry } from './etcd/test-etcd.js';
 export { EtcdTestingModule, type EtcdTestingOptions } from './etcd-testing.module.js';
 export type { FleetOptions, InstanceOptions, TestTimeOptions } from './fleet/fleet-options.js';
-export type { WaitOptions } from './fleet/fleet-waits.js';
+export type { ConfigWaitOptions, WaitOptions } from './fleet/fleet-waits.js';
 export { type AppModule, TestFleet } from './fleet/test-fleet.js';
 export {
   type CallFailure,

@@ -226,7 +226,7 @@ describe('a fleet', () => {
     const waiting = second.get(Worker).ship('7', Promise.resolve());
     await fleet.lockWaiter('order/7', second);
     await expect(fleet.lockHolder('order/7', { by: second, withinMs: 1 })).rejects.toThrow(
-      '"instance-1" has it, and instance-2 wait for it.',
+      'held by "instance-1"; waiting, in this order: "instance-2".',
     );
     finish();
     expect(await fleet.time.run(Promise.all([held, waiting]))).toEqual(['7', '7']);
@@ -253,6 +253,21 @@ describe('a fleet', () => {
     await one.time.advance(60_000);
     expect(two.instances[0]!.get(Worker).settings.size).toBe(1);
     expect(terms.map((term) => term.isValid())).toEqual([false, true]);
+  });
+
+  it('heals all, and ends all, though a timer of one throws on waking', async () => {
+    const fleet = await start({ instances: 2 });
+    const [first, second] = fleet.instances as [TestInstance, TestInstance];
+    first.service(EtcdClient).clock.setTimer(() => {
+      throw new Error('overdue');
+    }, 1);
+    for (const one of fleet.instances) one.freeze();
+    await fleet.time.advance(1);
+    expect(() => fleet.heal()).toThrow('overdue');
+    expect(fleet.instances.map(({ isFrozen }) => isFrozen)).toEqual([false, false]);
+    const lease = second.service(EtcdSession).lease!;
+    await fleet.time.advance(20_000);
+    expect([second.service(EtcdSession).lease, lease.isValid()]).toEqual([lease, true]);
   });
 
   it('keeps connections of different names apart', async () => {

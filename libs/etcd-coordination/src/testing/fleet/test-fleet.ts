@@ -1,16 +1,17 @@
-import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
+import type { DynamicModule, Type } from '@nestjs/common';
 import { DEFAULT_CONNECTION } from '../../client/connection-name.js';
 import { ConfigStore } from '../../config/config.store.js';
-import { OPTIONS_REWRITE, type OptionsRewrite } from '../../module/coordination.tokens.js';
+import type { OptionsRewrite } from '../../module/coordination.tokens.js';
 import type { LeaderTerm } from '../../election/leader-term.js';
 import { TestEtcd } from '../etcd/test-etcd.js';
+import { runAll } from '../run-all.js';
 import { TestingUsageError } from '../testing.errors.js';
 import { RealTime } from '../time/real-time.js';
 import type { TestTime } from '../time/test-time.js';
 import { VirtualTime } from '../time/virtual-time.js';
+import { ApplicationStart, warmUp } from './application-start.js';
 import type { FleetOptions, InstanceOptions, TestTimeOptions } from './fleet-options.js';
-import { FleetWaits, type WaitOptions } from './fleet-waits.js';
+import { type ConfigWaitOptions, FleetWaits, type WaitOptions } from './fleet-waits.js';
 import { TestInstance } from './test-instance.js';
 import { TestLog, type TestLogEntry } from './test-log.js';
 
@@ -128,16 +129,26 @@ export class TestFleet implements AsyncDisposable {
    * Starts one more instance, of that module or of another one that works with it. Time passes as far
    * as the start needs it.
    *
-   * @throws TestingUsageError if the name is taken; and what the application fails to start with
+   * @throws TestingUsageError if the name is taken; TestWaitError if it does not come up; and what the
+   *   application fails to start with. Nothing of it stays then
    */
   async add(module: AppModule, options: InstanceOptions = {}): Promise<TestInstance> {
     this.assertOpen();
-    const { name = `instance-${this.members.length + 1}` } = options;
-    const instance = this.join(name);
+    const instance = this.join(options.name ?? this.freeName());
+    const start = new ApplicationStart(
+      { name: instance.name, log: this.log, rewrite: this.rewriteFor(instance) },
+      module,
+      options,
+    );
     try {
-      await this.clock.patiently(() => this.boot(instance, module, options), BOOT_PATIENCE_MS);
+      await warmUp();
+      const { app, url } = await this.clock.patiently(() => start.run(), BOOT_PATIENCE_MS, {
+        what: `the start of "${instance.name}"`,
+        cure: 'see what its factories, onModuleInit and onApplicationBootstrap wait for. It is closed as soon as it comes up.',
+      });
+      instance.started(app, url);
     } catch (error) {
-      this.members.splice(this.members.indexOf(instance), 1);
+      await this.discard(instance, start);
       throw error;
     }
     return instance;
@@ -177,28 +188,23 @@ export class TestFleet implements AsyncDisposable {
    * Waits until every instance that follows a configuration has it at that revision or a later one, or
    * has refused what was written there.
    */
-  configAt(key: string, revision: bigint, options?: WaitOptions): Promise<void> {
+  configAt(key: string, revision: bigint, options?: ConfigWaitOptions): Promise<void> {
     return this.waits.configAt(key, revision, options);
   }
 
   /**
-   * Writes a configuration for all, and waits until all who follow it have it.
+   * Writes a configuration for all, and waits until all who follow it have it. Where instances have
+   * different namespaces, one of them is meant: give it, or it is that of the first who follows it.
    *
    * @throws what `ConfigStore.set` refuses it with
    */
-  async setConfig(key: string, value: unknown, options: WaitOptions = {}): Promise<bigint> {
+  async setConfig(key: string, value: unknown, options: ConfigWaitOptions = {}): Promise<bigint> {
     const { connection = DEFAULT_CONNECTION } = options;
-    const writer = this.running.find(
-      (instance) => instance.isStarted && !instance.isFrozen && instance.has(connection),
-    );
-    if (!writer) {
-      throw new TestingUsageError(
-        'No instance runs that could write a configuration: start one, or thaw one.',
-      );
-    }
+    const writer = this.waits.writerOf(key, options);
+    const { namespace } = writer.optionsOf(connection);
     const store = writer.service(ConfigStore, connection);
     const { revision } = await this.time.run(() => store.set(key, value), options.withinMs);
-    await this.configAt(key, revision, options);
+    await this.configAt(key, revision, { ...options, namespace });
     return revision;
   }
 
@@ -210,10 +216,10 @@ export class TestFleet implements AsyncDisposable {
   /** Ends every fault that lasts: all instances run, and reach etcd. */
   heal(): void {
     for (const etcd of this.opened.values()) etcd.comeBack();
-    for (const instance of this.members) {
-      instance.mend();
-      instance.thaw();
-    }
+    runAll(
+      this.members.map((instance) => () => instance.heal()),
+      'instances have thrown on waking',
+    );
   }
 
   /** Ends all applications in good order, after every fault was mended, and then etcd. Nothing of it stays. */
@@ -232,11 +238,12 @@ export class TestFleet implements AsyncDisposable {
     if (this.members.some((instance) => instance.name === name)) {
       throw new TestingUsageError(`There is an instance "${name}" already: give another name.`);
     }
-    const instance = new TestInstance(
-      name,
-      (work) => this.clock.patiently(work, END_PATIENCE_MS),
-      this.time,
-    );
+    const ending = (work: () => Promise<void>) =>
+      this.clock.patiently(work, END_PATIENCE_MS, {
+        what: `the end of "${name}"`,
+        cure: 'see what its onModuleDestroy, beforeApplicationShutdown and onApplicationShutdown wait for.',
+      });
+    const instance = new TestInstance(name, ending, this.time);
     this.members.push(instance);
     return instance;
   }
@@ -248,42 +255,31 @@ export class TestFleet implements AsyncDisposable {
 
   /** @internal As {@link close}, with applications that `stop` ends. */
   async shutDown(stop: () => Promise<unknown>): Promise<void> {
-    this.heal();
     try {
-      await stop();
+      try {
+        this.heal();
+      } finally {
+        await stop();
+      }
     } finally {
       await Promise.all([...this.opened.values()].map((etcd) => etcd.close()));
       this.clock.close();
     }
   }
 
-  private async boot(
-    instance: TestInstance,
-    module: AppModule,
-    { http = false, override, configure }: InstanceOptions,
-  ): Promise<void> {
-    const plain = Test.createTestingModule({ imports: [module] })
-      .setLogger(this.log)
-      .overrideProvider(OPTIONS_REWRITE)
-      .useValue(this.rewriteFor(instance));
-    const compiled = await (override?.(plain, instance.name) ?? plain).compile();
-    let app: INestApplicationContext = compiled;
-    let url: string | null = null;
-    try {
-      if (http) {
-        const server = compiled.createNestApplication({ logger: this.log });
-        app = server;
-        await configure?.(server, instance.name);
-        await server.listen(0, '127.0.0.1');
-        url = await server.getUrl();
-      } else {
-        await compiled.init();
-      }
-    } catch (error) {
-      await app.close();
-      throw error;
+  /** Nothing of a start that failed stays: why it failed is what is to be known. */
+  private async discard(instance: TestInstance, start: ApplicationStart): Promise<void> {
+    this.members.splice(this.members.indexOf(instance), 1);
+    await instance.end(() => start.giveUp()).catch(() => undefined);
+  }
+
+  /** The first `instance-…` that nobody is called. */
+  private freeName(): string {
+    const taken = new Set(this.members.map(({ name }) => name));
+    for (let number = taken.size + 1; ; number += 1) {
+      const name = `instance-${number}`;
+      if (!taken.has(name)) return name;
     }
-    instance.started(app, url);
   }
 
   private etcdFor(connection: string): Promise<TestEtcd> {

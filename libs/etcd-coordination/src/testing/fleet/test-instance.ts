@@ -79,6 +79,10 @@ export class TestInstance {
     return this.clock.isFrozen;
   }
 
+  get isCutOff(): boolean {
+    return this.cut !== null;
+  }
+
   /** Whether it was stopped, or is being. */
   get isStopped(): boolean {
     return this.stopping !== undefined;
@@ -105,10 +109,17 @@ export class TestInstance {
     this.apply();
   }
 
-  /** Lets it go on: what is overdue fires, then it hears what has come meanwhile. */
+  /**
+   * Lets it go on: what is overdue fires, then it hears what has come meanwhile.
+   *
+   * @throws what an overdue timer has thrown, when all of this is done
+   */
   thaw(): void {
-    this.clock.thaw();
-    this.apply();
+    try {
+      this.clock.thaw();
+    } finally {
+      this.apply();
+    }
   }
 
   /**
@@ -142,7 +153,9 @@ export class TestInstance {
     const { etcd } = this.way(connection);
     const { lease } = this.service(EtcdSession, connection);
     if (lease && etcd.expire(lease.id)) return;
-    throw new TestingUsageError(`The instance "${this.name}" has no session that could expire.`);
+    throw new TestingUsageError(
+      `The instance "${this.name}" has no session that could expire: its lease is over already. Wait until it has another one, by fleet.time.until().`,
+    );
   }
 
   /** Its next request, of that kind if one is given, fails before it is applied. */
@@ -198,6 +211,21 @@ export class TestInstance {
     return redirected;
   }
 
+  /** @internal Ends every fault of its own that lasts. */
+  heal(): void {
+    this.mend();
+    this.thaw();
+  }
+
+  /** @internal Lets time pass for `work`, which ends it and finds it healed, whatever its timers throw on waking. */
+  async end(work: () => Promise<void>): Promise<void> {
+    try {
+      this.heal();
+    } finally {
+      await this.ending(work);
+    }
+  }
+
   /** @internal It is an application of the fleet's. */
   started(application: INestApplicationContext, url: string | null): void {
     this.application = this.providers = application;
@@ -219,16 +247,19 @@ export class TestInstance {
     return this.ways.has(connection);
   }
 
+  /** @internal Those that were made, for people. */
+  get connections(): string {
+    return [...this.ways.keys()].map((name) => `"${name}"`).join(', ') || 'none';
+  }
+
   /** @internal */
   optionsOf(connection: string): ResolvedCoordinationOptions {
     return this.way(connection).options;
   }
 
   private async shutDown(): Promise<void> {
-    this.mend();
-    this.thaw();
     const { app } = this;
-    await this.ending(() => app.close());
+    await this.end(() => app.close());
   }
 
   private apply(): void {
@@ -239,9 +270,8 @@ export class TestInstance {
   private way(connection: string): Way {
     const way = this.ways.get(connection);
     if (way) return way;
-    const known = [...this.ways.keys()].map((name) => `"${name}"`).join(', ') || 'none';
     throw new TestingUsageError(
-      `The instance "${this.name}" has no etcd connection "${connection}"; it has ${known}.`,
+      `The instance "${this.name}" has no etcd connection "${connection}"; it has ${this.connections}.`,
     );
   }
 
@@ -255,8 +285,11 @@ export class TestInstance {
     return this.way(connection).door;
   }
 
-  private assertRunning(what: string): void {
+  /** @internal @throws TestingUsageError if it was stopped */
+  assertRunning(what: string): void {
     if (!this.isStopped) return;
-    throw new TestingUsageError(`The instance "${this.name}" was stopped and cannot be ${what}.`);
+    throw new TestingUsageError(
+      `The instance "${this.name}" was stopped and cannot be ${what}: start another one with fleet.add().`,
+    );
   }
 }

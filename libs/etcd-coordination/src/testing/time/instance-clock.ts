@@ -1,4 +1,5 @@
 import type { MonotonicClock, TimerOptions } from '../../client/clock.js';
+import { runAll } from '../run-all.js';
 
 /** The clock of one instance. While the instance is frozen it goes on, and no timer of it fires. */
 export class InstanceClock implements MonotonicClock {
@@ -33,10 +34,14 @@ export class InstanceClock implements MonotonicClock {
     this.overdue ??= [];
   }
 
-  /** All that is overdue fires now, as in a process that wakes up. */
+  /**
+   * All that is overdue fires now, as in a process that wakes up.
+   *
+   * @throws what one of them has thrown, after all have fired
+   */
   thaw(): void {
-    const { overdue } = this;
+    const overdue = this.overdue ?? [];
     this.overdue = null;
-    for (const fire of overdue ?? []) fire();
+    runAll(overdue, `timers that were overdue have thrown`);
   }
 }

@@ -1,7 +1,7 @@
 import { systemClock, type TimerOptions } from '../../client/clock.js';
 import { TestingUsageError } from '../testing.errors.js';
 import { assertBound, assertSpan } from './span.js';
-import { settling } from './settling.js';
+import { type Awaited, settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 
 const LOOK_MS = 2;
@@ -44,8 +44,9 @@ export class RealTime implements TestTime {
     return settling((condition, ms) => this.until(condition, ms), work, withinMs);
   }
 
-  patiently<T>(work: () => Promise<T>): Promise<T> {
-    return this.run(work);
+  patiently<T>(work: () => Promise<T>, _patienceMs: number, awaited: Awaited): Promise<T> {
+    const until = (condition: () => boolean, ms: number) => this.until(condition, ms);
+    return settling(until, work, DEFAULT_WITHIN_MS, awaited);
   }
 
   close(): void {

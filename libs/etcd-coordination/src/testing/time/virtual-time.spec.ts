@@ -119,4 +119,23 @@ describe('virtual time', () => {
     clock.thaw();
     expect(fired).toEqual(['of others@1015', 'own@1100']);
   });
+
+  it('fires all that is overdue when an instance wakes, and tells of those that throw', async () => {
+    const clock = new InstanceClock(time);
+    const fail = (message: string) => () => {
+      throw new Error(message);
+    };
+    clock.setTimer(fail('first'), 10);
+    clock.setTimer(note('own'), 20);
+    clock.freeze();
+    await time.advance(50);
+    expect(() => clock.thaw()).toThrow('first');
+    expect([clock.isFrozen, fired]).toEqual([false, ['own@1050']]);
+    for (const message of ['second', 'third']) clock.setTimer(fail(message), 10);
+    clock.freeze();
+    await time.advance(50);
+    expect(() => clock.thaw()).toThrow(
+      expect.objectContaining({ errors: [new Error('second'), new Error('third')] }),
+    );
+  });
 });

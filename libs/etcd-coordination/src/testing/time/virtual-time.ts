@@ -1,7 +1,7 @@
 import { TestingUsageError } from '../testing.errors.js';
 import { IoRest } from './io-rest.js';
 import { assertBound, assertSpan } from './span.js';
-import { settling } from './settling.js';
+import { type Awaited, settling } from './settling.js';
 import { DEFAULT_WITHIN_MS, type TestTime } from './test-time.js';
 import { TimerQueue } from './timer-queue.js';
 
@@ -11,6 +11,8 @@ const REAL_PATIENCE_MS = 2000;
 const LAST_PATIENCE_MS = 500;
 /** For how long nothing but the real world may be at work while an application starts or ends. */
 const LONGEST_START_MS = 30_000;
+/** How long it may be at work at least, however much of the test's time has passed: the machine may be slow. */
+const LEAST_START_MS = 8000;
 /** Between two steps, while an application starts or ends. */
 const STEP_PATIENCE_MS = 20;
 
@@ -77,19 +79,23 @@ export class VirtualTime implements TestTime {
    * As {@link run}, for the start or the end of an application, in which the real world has its part:
    * modules are loaded, servers listen. Time passes only after that had so many real milliseconds.
    */
-  patiently<T>(work: () => Promise<T>, patienceMs: number): Promise<T> {
+  patiently<T>(work: () => Promise<T>, patienceMs: number, awaited: Awaited): Promise<T> {
     const gently = async (condition: () => boolean, withinMs: number): Promise<boolean> => {
       const end = this.time + withinMs;
-      const realEnd = performance.now() + LONGEST_START_MS;
+      const since = performance.now();
       for (let patience = patienceMs; !(await inReality(condition, patience));) {
-        if (this.timers.size === 0 && performance.now() < realEnd) continue;
-        if (this.timers.nextAt > end) return false;
+        const elapsed = performance.now() - since;
+        if (this.timers.size === 0 && elapsed < LONGEST_START_MS) continue;
+        if (this.timers.nextAt > end) {
+          if (elapsed < LEAST_START_MS) continue;
+          return false;
+        }
         await this.wait(condition, this.timers.nextAt - this.time, true);
         patience = STEP_PATIENCE_MS;
       }
       return true;
     };
-    return settling(gently, work);
+    return settling(gently, work, DEFAULT_WITHIN_MS, awaited);
   }
 
   /** Time is over: no timer fires any more. */
