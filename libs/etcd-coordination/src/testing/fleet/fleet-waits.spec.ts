@@ -91,14 +91,12 @@ describe('what a fleet waits for', () => {
   it('writes no configuration that nobody would take, or nobody can write', async () => {
     const one = await fleet.add(appIn('team'));
     const before = fleet.etcd.revision;
-    const write = (...args: Parameters<TestFleet['setConfig']>) =>
-      expect(fleet.setConfig(...args)).rejects;
-    await write('unknown', 1).toThrow('No instance follows');
-    await write('settings', { size: 2 }, { namespace: 'nobody' }).toThrow(
-      'No instance in the namespace "nobody" follows',
-    );
+    const value = { size: 2 };
+    await expect(fleet.setConfig('unknown', value)).rejects.toThrow('No instance follows');
+    const elsewhere = fleet.setConfig('settings', value, { namespace: 'nobody' });
+    await expect(elsewhere).rejects.toThrow('No instance in the namespace "nobody" follows');
     one.cutOff();
-    await write('settings', { size: 2 }).toThrow('"instance-1" is cut off: ');
+    await expect(fleet.setConfig('settings', value)).rejects.toThrow('"instance-1" is cut off: ');
     expect(fleet.etcd.revision).toBe(before);
   });
 
@@ -106,17 +104,18 @@ describe('what a fleet waits for', () => {
     const [one, two] = [await fleet.add(appIn('team')), await fleet.add(appIn('team'))];
     await fleet.leaderOf('work');
     two.freeze();
-    const wait = (work: Promise<unknown>) => expect(work).rejects;
-    await wait(fleet.term(two, 'work', { withinMs: 1 })).toThrow(
+    await expect(fleet.term(two, 'work', { withinMs: 1 })).rejects.toThrow(
       'candidates, in this order: "instance-1", "instance-2". Note that "instance-2" is frozen: thaw()',
     );
     two.thaw();
     await two.stop();
-    await wait(fleet.term(two, 'work')).toThrow('"instance-2" was stopped and cannot be leading');
-    await wait(fleet.lockWaiter('a', two)).toThrow(TestingUsageError);
-    await wait(fleet.lockHolder('a', { by: two })).toThrow(TestingUsageError);
-    await wait(fleet.watching(two, 'a')).toThrow('start another one with fleet.add()');
-    await wait(fleet.lockHolder('a', { connection: 'reports' })).toThrow(
+    await expect(fleet.term(two, 'work')).rejects.toThrow(
+      '"instance-2" was stopped and cannot be leading',
+    );
+    await expect(fleet.lockWaiter('a', two)).rejects.toThrow(TestingUsageError);
+    await expect(fleet.lockHolder('a', { by: two })).rejects.toThrow(TestingUsageError);
+    await expect(fleet.watching(two, 'a')).rejects.toThrow('start another one with fleet.add()');
+    await expect(fleet.lockHolder('a', { connection: 'reports' })).rejects.toThrow(
       '"instance-1" has "default"',
     );
     expect(await fleet.leaderOf('work')).toBe(one);
