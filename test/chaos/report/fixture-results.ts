@@ -15,7 +15,7 @@ export function result(
       ...options,
     },
     ...{ etcdVersion: '3.5.30', nodeVersion: '20.20.2', libraryVersion: '0.1.0' },
-    ...{ startedAt: '2026-11-23T02:00:00.000Z', faultMs: 60_000, folder: null },
+    ...{ startedAt: '2026-11-23T02:00:00.000Z', faultMs: 60_000, lacks: [], folder: null },
     faults: { 'kill holder': { begun: 4, hit: 3 } },
     ...{ violations: clean(), inconclusive: [], figures: {} },
     ...rest,

@@ -3,6 +3,7 @@ import { grouped } from '../check/in-time.js';
 import type { SystemName } from '../systems/system.js';
 import { mutantNamed } from '../mutants/index.js';
 import { judgeMutant, type MutantResult } from '../mutants/run-mutants.js';
+import { neverHit } from '../run/never-hit.js';
 import type { RunResult } from '../run/run-result.js';
 
 /** What is shown of some runs. */
@@ -32,6 +33,8 @@ export interface Column {
   /** Each promise that was checked, with all that was found against it. */
   readonly violations: ReadonlyMap<PromiseName, readonly string[]>;
   readonly inconclusive: readonly string[];
+  /** What could not be done, each with its reason. */
+  readonly lacks: readonly string[];
   /** Milliseconds by the fault's kind. */
   readonly takeOvers: ReadonlyMap<string, readonly number[]>;
   /** By work, then by name. */
@@ -95,9 +98,11 @@ function columnOf(runs: readonly RunResult[]): Column {
     eventsChecked: counted(runs, (name) => name === 'events that watches were told'),
     staleWritesRefused: counted(runs, (name) => name === 'late writes refused'),
     violations: violationsOf(runs),
-    inconclusive: runs.flatMap((run) =>
-      run.inconclusive.map((what) => `Seed ${run.options.seed}: ${what}`),
-    ),
+    inconclusive: [
+      ...runs.flatMap((run) => run.inconclusive.map((what) => `Seed ${run.options.seed}: ${what}`)),
+      ...neverHit(runs),
+    ],
+    lacks: [...new Set(runs.flatMap(({ lacks }) => lacks))],
     takeOvers: joined(
       runs.flatMap(({ figures }) =>
         Object.values(figures).flatMap(({ samples = {} }) => Object.entries(samples)),

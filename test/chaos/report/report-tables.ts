@@ -79,7 +79,7 @@ export function promisesTable({ columns }: Report): Table {
 export function faultsTable({ columns }: Report): Table {
   return {
     title: 'Faults by kind',
-    note: 'Hit / begun. A fault that turned out to have hurt nobody is not counted as a hit.',
+    note: faultsNote(columns),
     head: ['Fault', ...columns.map(titleOf)],
     rows: kindsOf(columns, ({ faults }) => faults).map((kind) => [
       { text: kind },
@@ -89,6 +89,15 @@ export function faultsTable({ columns }: Report): Table {
       }),
     ]),
   };
+}
+
+function faultsNote(columns: readonly Column[]): string {
+  const lacks = [...new Set(columns.flatMap((column) => column.lacks))];
+  return [
+    'Hit / begun. A fault that turned out to have hurt nobody is not counted as a hit.',
+    'A dash: it could not happen there, for what the line of etcd or the security of the runs does not have.',
+    ...lacks,
+  ].join(' ');
 }
 
 export function takeOversTable({ columns }: Report): Table {

@@ -43,7 +43,7 @@ export async function chaosRun(
     evidence.finalList = await stage.truth.finalList();
     stage.fleet.look();
 
-    const { works, faults, etcdVersion, truth, problems } = stage;
+    const { works, faults, lacks, etcdVersion, truth, problems } = stage;
     const matter: Matter = {
       works,
       faults,
@@ -54,7 +54,7 @@ export async function chaosRun(
     const judgement = judge(matter, evidence);
     const folder = folderToKeep(options, judgement, stage);
     const result: RunResult = {
-      ...{ options, etcdVersion, startedAt, faultMs, ...judgement, folder },
+      ...{ options, etcdVersion, startedAt, faultMs, lacks, ...judgement, folder },
       ...{ nodeVersion: process.versions.node, libraryVersion: libraryVersion() },
     };
     if (folder !== null) keepRun(folder, result, matter, evidence);

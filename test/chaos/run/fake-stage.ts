@@ -28,6 +28,7 @@ export class FakeStage implements Stage {
   readonly ttlMs = 2000;
   readonly compactions = [{ revision: 7n, askedAt: 30 }];
   readonly problems: string[] = [];
+  readonly lacks = ['There is no disk.'];
   readonly faults = [{ kind: 'kill holder', leastPerMinute: 0 }];
   readonly folder = mkdtempSync(join(tmpdir(), 'fake-stage-'));
   /** In the order in which it was asked for. */

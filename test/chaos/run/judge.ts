@@ -1,5 +1,6 @@
 import type { Evidence, PromiseName, Verdicts } from '../check/evidence.js';
 import type { NemesisNote } from '../history/note.js';
+import { leastIn } from '../works/figures.js';
 import type { ChaosWork } from '../works/work.js';
 import type { Judgement } from './run-result.js';
 
@@ -26,7 +27,7 @@ export function judge(
   evidence: Evidence,
 ): Judgement {
   const minutes = faultMs / 60_000;
-  const hits = faultsIn(evidence);
+  const hits = faultsIn(evidence, faults);
   return {
     faults: hits,
     violations: merged([...works.map((work) => work.check(evidence)), { liveness: late }]),
@@ -39,9 +40,13 @@ export function judge(
   };
 }
 
-/** Of each kind of fault how many were begun, and how many hit. */
-export function faultsIn(evidence: Pick<Evidence, 'notesOf'>): Judgement['faults'] {
+/** Of each kind of fault that there was how many were begun, and how many hit. */
+export function faultsIn(
+  evidence: Pick<Evidence, 'notesOf'>,
+  faults: readonly DemandedFault[] = [],
+): Judgement['faults'] {
   const counts: Record<string, { begun: number; hit: number }> = {};
+  for (const { kind } of faults) counts[kind] = { begun: 0, hit: 0 };
   const kinds = new Map<string, string>();
   for (const note of evidence.notesOf<NemesisNote>('nemesis')) {
     if (note.type === 'fault-begun') {
@@ -62,7 +67,7 @@ function tooRare(
   minutes: number,
 ): string[] {
   return faults.flatMap(({ kind, leastPerMinute }) => {
-    const least = Math.floor(leastPerMinute * minutes);
+    const least = leastIn(leastPerMinute, minutes);
     const hit = hits[kind]?.hit ?? 0;
     return hit >= least ? [] : [`"${kind}" hit ${hit} times, and must at least ${least} times.`];
   });

@@ -75,7 +75,7 @@ export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult
   evidence.survivors = kept.survivors;
   evidence.finalList = eventsIn(folder, 'final-list.jsonl');
   const matter: Matter = { works, faults, late, problems, faultMs: result.faultMs };
-  return { ...result, ...judge(matter, evidence), folder };
+  return { ...result, lacks: result.lacks ?? [], ...judge(matter, evidence), folder };
 }
 
 function compactionOf(kept: KeptCompaction): Compaction {

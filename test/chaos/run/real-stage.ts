@@ -82,7 +82,7 @@ async function build(
   const nemesis = new Nemesis({ cluster, fleet, random, ttlMs, book, faults });
   return {
     ...{ works, folder, book, fleet, compactions: cluster.compactions, stop },
-    ...{ etcdVersion: await versionOf(access), ttlMs, faults },
+    ...{ etcdVersion: await versionOf(access), ttlMs, faults, lacks: cluster.lacks },
     problems: nemesis.problems,
     truth: {
       events: truth.events,

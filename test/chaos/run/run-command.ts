@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PROMISES } from '../check/evidence.js';
+import { grouped } from '../check/in-time.js';
 import { firstLine } from '../report/html-page.js';
 import { writeReport } from '../report/write-report.js';
 import { WORKS } from '../works/index.js';
@@ -11,6 +12,7 @@ import { chaosRun } from './chaos-run.js';
 import { ChaosUsageError } from './chaos-usage.error.js';
 import { judgeAgain } from './kept-run.js';
 import { knownNames } from './known-names.js';
+import { neverHit } from './never-hit.js';
 import { Progress } from './progress.js';
 import { openRealStage } from './real-stage.js';
 import { commandFor, nameOf, roundsOf } from './rounds.js';
@@ -78,8 +80,20 @@ async function run(
     interrupt.end();
   }
   if (results.length > 0) terminal.say(`\nReport: ${writeReport(results, folder)}`);
+  const doubts = longDoubts(results);
+  for (const doubt of doubts) terminal.say(`Inconclusive: ${doubt}`);
   // What was ended before its time has not shown what was asked for.
-  return interrupt.signal.aborted || results.some(hasFailed) ? 1 : 0;
+  return interrupt.signal.aborted || doubts.length > 0 || results.some(hasFailed) ? 1 : 0;
+}
+
+/** What only all runs together can be too short of. */
+function longDoubts(results: readonly RunResult[]): string[] {
+  const asIs = results.filter(
+    ({ options }) => options.system === 'ours' && options.mutant === undefined,
+  );
+  return [...grouped(asIs, ({ options }) => options.line)].flatMap(([line, runs]) =>
+    neverHit(runs).map((doubt) => `etcd ${line}: ${doubt}`),
+  );
 }
 
 async function oneRun(

@@ -11,13 +11,15 @@ export interface RunResult extends Judgement {
   readonly startedAt: string;
   /** Milliseconds for which faults went on. */
   readonly faultMs: number;
+  /** What could not be done here, each with its reason in a whole sentence. */
+  readonly lacks: readonly string[];
   /** Where the notes are, if they were kept. */
   readonly folder: string | null;
 }
 
 /** What the notes of a run say. */
 export interface Judgement {
-  /** By kind: how many were begun, and how many hit. */
+  /** By kind, of all that there could be: how many were begun, and how many hit. */
   readonly faults: Readonly<Record<string, { readonly begun: number; readonly hit: number }>>;
   /** Every promise that was checked, with what was found against it. */
   readonly violations: Verdicts;

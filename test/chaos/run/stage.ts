@@ -13,6 +13,8 @@ export interface Stage {
   readonly works: readonly ChaosWork[];
   /** Those that the nemesis chooses from. */
   readonly faults: readonly DemandedFault[];
+  /** What could not be had here for other faults, each with its reason in a whole sentence. */
+  readonly lacks: readonly string[];
   /** Where the notes of this run are. */
   readonly folder: string;
   readonly book: NoteTaker<NemesisNote>;

@@ -15,6 +15,15 @@ export function tally<T>(
 
 /** A sentence if something was seen less often than so often a minute; none if it was often enough. */
 export function least(what: string, seen: number, aMinute: number, minutes: number): string[] {
-  if (seen >= Math.floor(aMinute * minutes)) return [];
+  if (seen >= leastIn(aMinute, minutes)) return [];
   return [`There were ${seen} ${what}, and not ${aMinute} a minute.`];
+}
+
+/**
+ * How often something that must be seen so often a minute must be in so many minutes: what every minute has, a
+ * shorter run has once; of what is rarer than that it may have none.
+ */
+export function leastIn(aMinute: number, minutes: number): number {
+  const least = Math.floor(aMinute * minutes);
+  return aMinute >= 1 ? Math.max(1, least) : least;
 }

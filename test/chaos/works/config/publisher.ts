@@ -73,8 +73,8 @@ export class Publisher {
     const { random, system } = this.ground;
     const earlier = await this.earlier();
     const version = earlier[random.int(0, earlier.length - 1)];
-    if (version?.document == null) return;
-    const { document, sequence } = version;
+    const { document, sequence } = version ?? { document: null, sequence: 0 };
+    if (document === null) return;
     // What was written past the library may be rubbish: the author says that it was not.
     await this.noted('rollback', this.nextAttempt(), document, true, async () => {
       return (await system.configs.rollback(LIMITS, { to: sequence })).revision;
