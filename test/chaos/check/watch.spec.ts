@@ -145,10 +145,15 @@ describe('watchFaults', () => {
     expect(when(11)).toEqual([expect.stringMatching(/nothing after revision 2/)]);
   });
 
-  it('finds a resync of a watch that stood past what was compacted, though it had been told nothing', () => {
+  it('lets a watch stand at a member that is further than it was told itself', () => {
     const resync = told(A4map(true), put('w/c', 4, '3', true));
-    one([subscribed(), stood(3), resync], /nothing after revision 3/, [3n]);
-    expect(judge([subscribed(), stood(3), resync], [4n])).toEqual([]);
+    expect(judge([subscribed(), told(A2), stood(3), resync], [3n])).toEqual([]);
+    one([subscribed(), told(A2, B3), stood(3), resync], /nothing after revision 3/, [3n]);
+  });
+
+  it('lets a resync be told in parts', () => {
+    const parts = [told(A4map(true)), told(put('w/c', 4, '3', true))];
+    expect(judge([subscribed(), stood(3), ...parts], [3n])).toEqual([]);
   });
 
   it('finds a resync that is not the difference', () => {
