@@ -15,7 +15,7 @@ const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 60);
 const AROUND_MS = 180_000;
 
 /** Each line in another way, so that all are seen. */
-const SECURITIES: Readonly<Record<string, Security>> = {
+const SECURITY_OF_LINE: Readonly<Record<string, Security>> = {
   '3.4': 'plain',
   '3.5.16': 'auth',
   '3.5': 'tls+auth',
@@ -32,7 +32,7 @@ describe.each(lines)('five processes under chaos, on three members of etcd %s', 
   it(
     `keep every promise through ${SECONDS} s of faults`,
     async () => {
-      const security = SECURITIES[line] ?? 'plain';
+      const security = SECURITY_OF_LINE[line] ?? 'plain';
       const options: RunOptions = { line, system: 'ours', seconds: SECONDS, seed: SEED, security };
       console.log(commandFor(options));
       const result = await chaosRun(options, openRealStage);

@@ -16,11 +16,17 @@ export function lossFaults(notes: readonly OwnershipNote[]): string[] {
     }
     if (note.type === 'woke' && disagrees(note))
       faults.push(`${named} woke up with ${said(note)}.`);
+    if (note.type === 'woke' && knewItsEnd(note)) lost.add(id);
     if (note.type === 'used' && note.outcome === 'resolved' && !note.validAtEnd) {
       faults.push(`${named}: using() resolved, and it was lost when its work ended.`);
     }
   }
   return faults;
+}
+
+/** As it woke up, it was told that it is over, by whichever of the two. */
+function knewItsEnd({ valid, aborted, validAfter }: Woke): boolean {
+  return aborted || !valid || !validAfter;
 }
 
 type Woke = OwnershipNote & { readonly type: 'woke' };

@@ -168,6 +168,17 @@ describe('lossFaults', () => {
     expect(lossFaults([a.granted(1), grant('0.0', '5', 'lock/b').lost(2), a.valid(3)])).toEqual([]);
   });
 
+  it('finds one that was valid again after it had woken up and known its end', () => {
+    const woke = (more: Of<'woke'>) =>
+      lossFaults([
+        ...[a.granted(1), a.woke(5, { valid: false, aborted: true, validAfter: false, ...more })],
+        a.valid(6),
+      ]);
+    expect(woke({})).toEqual([expect.stringMatching(/was valid again at 6\.000/)]);
+    expect(woke({ valid: true, aborted: false })).toHaveLength(1);
+    expect(woke({ valid: true, aborted: false, validAfter: true })).toEqual([]);
+  });
+
   it('finds a signal that disagrees with the clock', () => {
     const woke = (valid: boolean, aborted: boolean, validAfter: boolean) =>
       lossFaults([a.woke(1, { valid, aborted, validAfter })]);

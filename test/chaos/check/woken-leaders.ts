@@ -2,9 +2,7 @@ import type { NemesisNote } from '../history/note.js';
 import type { Evidence } from './evidence.js';
 import type { Holding } from './holdings.js';
 
-/** A fault is noted as over once what it did is undone: the waking came that much earlier at the most. */
-const UNDOING_MS = 1_500;
-/** How long, from then on, what it did in the belief that it leads may take to be told. */
+/** How long, from its thaw on, what it did in the belief that it leads may take to be told. */
 const BELIEF_MS = 1_000;
 /** The turns of a grant behind one key are in these bits of its token, where it has any. */
 const TURN_BITS = 20n;
@@ -19,9 +17,9 @@ const TURN_BITS = 20n;
 export function keysOfWokenLeaders(evidence: Evidence): ReadonlyMap<string, number> {
   const wakings = evidence.notesOf<NemesisNote>('nemesis').flatMap((note, _, notes) => {
     if (note.type !== 'fault-begun' || note.kind !== 'freeze leader') return [];
-    const over = notes.find((other) => other.type === 'fault-over' && other.fault === note.fault);
+    const thawed = notes.find((other) => other.type === 'thawed' && other.fault === note.fault);
     // By its own clock no lease ended in less: all were renewed every third of the TTL.
-    return over && over.t - note.t >= evidence.ttlMs / 2 ? [over.t] : [];
+    return thawed && thawed.t - note.t >= evidence.ttlMs / 2 ? [thawed.t] : [];
   });
   const leased = new Map<string, bigint>();
   const ended = new Map<string, number>();
@@ -31,7 +29,7 @@ export function keysOfWokenLeaders(evidence: Evidence): ReadonlyMap<string, numb
       else leased.set(key, createRevision);
       continue;
     }
-    const near = wakings.some((over) => t >= over - UNDOING_MS && t <= over + BELIEF_MS);
+    const near = wakings.some((thawedAt) => t >= thawedAt && t <= thawedAt + BELIEF_MS);
     if (near && leased.has(key)) ended.set(leased.get(key)!.toString(), t);
   }
   return ended;

@@ -53,11 +53,14 @@ export class ChaosFleet implements Fleet {
   readonly killed = new Set<string>();
   /** Processes that were asked to end, and with which exit code they did; null if they had to be killed. */
   readonly ends = new Map<string, number | null>();
+  /** What went wrong with the fleet itself, as whole sentences: not the fault of what is under test. */
+  readonly problems: string[] = [];
   /** Where the run itself notes; read with the others. */
   readonly book: Notebook;
   private readonly store: NoteStore;
   private readonly holders = new PresentHolders();
   private readonly expected = new Set<string>();
+  private readonly successions = new Set<Promise<void>>();
   /** How often a holder of each kind was caught. */
   private readonly caught = new Map<string, number>();
   /** From the start to the finish: who ends meanwhile is succeeded. */
@@ -188,6 +191,8 @@ export class ChaosFleet implements Fleet {
   /** Leaves nothing running. */
   async stop(): Promise<void> {
     this.running = false;
+    // Whoever takes a place at this moment is to be stopped too.
+    await Promise.all(this.successions);
     await Promise.all(
       this.slots.map(async ({ id, worker, ways }) => {
         this.expected.add(id);
@@ -197,6 +202,7 @@ export class ChaosFleet implements Fleet {
     );
     this.look();
     this.store.close();
+    this.book.close();
   }
 
   /**
@@ -266,8 +272,17 @@ export class ChaosFleet implements Fleet {
         env: { CHAOS_MUTANT: mutant },
       }),
     });
-    void worker.exit().then(() => this.foundEnded(index, id, worker));
+    void worker.exit().then(() => this.attend(this.foundEnded(index, id, worker)));
     return { id, worker };
+  }
+
+  /** What goes on by itself until {@link stop}; whatever fails of it makes the run worth nothing. */
+  private attend(succession: Promise<void>): void {
+    const attended = succession.catch((error: unknown) => {
+      this.problems.push(`A process that ended could not be succeeded: ${String(error)}.`);
+    });
+    this.successions.add(attended);
+    void attended.then(() => this.successions.delete(attended));
   }
 
   /** A process that ended though nobody had asked it to: it is said, and its place taken as a supervisor would. */

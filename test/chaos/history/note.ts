@@ -48,6 +48,8 @@ export type NemesisNote = Note &
         /** False if it turned out that it hit nobody: then it proves nothing and is not counted. */
         readonly hit: boolean;
       }
+    /** A member of etcd that a fault had frozen is about to go on. */
+    | { readonly type: 'thawed'; readonly fault: string; readonly member: string }
     /** From here on everything is well: no fault begins any more, and none goes on. */
     | { readonly type: 'healed' }
   );

@@ -19,6 +19,11 @@ export class Notebook {
     this.file = openSync(path, 'a');
   }
 
+  /** Nothing can be noted any more. */
+  close(): void {
+    closeSync(this.file);
+  }
+
   /** The pages of one work. */
   of<N extends Note>(work: string): NoteTaker<N> {
     return {

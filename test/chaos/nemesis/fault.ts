@@ -21,14 +21,10 @@ export interface Fault {
   /** How often a run of one minute must have had it hit, 0 if it is too rare for that; longer runs in proportion. */
   readonly leastPerMinute: number;
   /**
-   * Resolves when the fault is over and undone, with what it hit; null if it found nobody to hit.
+   * Resolves when the fault is over and undone, with whether it has hit anybody.
    * Must undo what it did however it ends.
    */
-  inflict(field: Battlefield): Promise<Hit | null>;
-}
-
-export interface Hit {
-  readonly targets: readonly string[];
+  inflict(field: Battlefield): Promise<boolean>;
 }
 
 /** What faults do things to. */
@@ -41,4 +37,6 @@ export interface Battlefield {
   readonly signal: AbortSignal;
   /** Notes that the fault has begun, once it knows its targets. */
   begun(targets: readonly string[]): void;
+  /** Notes that a member that this fault froze is about to go on. */
+  thawed(member: string): void;
 }

@@ -72,10 +72,11 @@ export class Nemesis {
       counted.begun += 1;
       book.note({ type: 'fault-begun', fault: name, kind, targets });
     };
+    const thawed = (member: string) => book.note({ type: 'thawed', fault: name ?? kind, member });
     let hit = false;
     try {
-      const field: Battlefield = { cluster, fleet, random, ttlMs, signal, begun };
-      hit = (await fault.inflict(field)) !== null;
+      const field: Battlefield = { cluster, fleet, random, ttlMs, signal, begun, thawed };
+      hit = await fault.inflict(field);
     } catch (error) {
       this.problems.push(`The fault "${kind}" failed: ${String(error)}.`);
       // The next one must find a whole cluster, and so must those who judge.

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { onTestFinished, describe, expect, it } from 'vitest';
 import { TrueHistory } from '../check/evidence-builder.js';
 import type { Evidence } from '../check/evidence.js';
@@ -106,8 +107,23 @@ describe('a run', () => {
         throw new Error('a mistake in a rule');
       },
     });
-    await expect(run(stage)).rejects.toThrow('a mistake in a rule');
+    const error: Error = await run(stage).then(
+      () => expect.fail('It did not reject.'),
+      (reason: unknown) => reason as Error,
+    );
     expect(stage.asked.at(-1)).toBe('stop');
+    const [, folder] = / its notes are in (.+): a mistake in a rule$/.exec(
+      error.message,
+    ) as unknown as [string, string];
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    expect(readFileSync(join(folder, '0.0.jsonl'), 'utf8')).toContain('started');
+  });
+
+  it('is inconclusive if a process had not started when all was healed', async () => {
+    const stage = new FakeStage(fakeWork(), [], { starts: false });
+    onTestFinished(() => rmSync(stage.folder, { recursive: true, force: true }));
+    const { inconclusive } = await run(stage, {}, { startMs: 20 });
+    expect(inconclusive).toEqual(['Process 0.0 had not started 20 ms after the healing.']);
   });
 });
 

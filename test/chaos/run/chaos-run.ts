@@ -17,6 +17,8 @@ const START_MS = 60_000;
 export interface Direction {
   /** Ends the harm before its time; what was begun is healed and checked all the same. */
   readonly signal?: AbortSignal;
+  /** For how long, after the healing, processes are waited for that have not started yet. Default a minute. */
+  readonly startMs?: number;
   /** Told as soon as the stage stands, to follow the run. */
   readonly onStage?: (stage: Stage) => void;
 }
@@ -30,15 +32,15 @@ export interface Direction {
 export async function chaosRun(
   options: RunOptions,
   open: (options: RunOptions) => Promise<Stage>,
-  { signal, onStage }: Direction = {},
+  { signal, onStage, startMs = START_MS }: Direction = {},
 ): Promise<RunResult> {
   const startedAt = new Date().toISOString();
   const stage = await open(options);
+  const evidence = new RunEvidence(stage);
   try {
     onStage?.(stage);
-    const evidence = new RunEvidence(stage);
     const faultMs = await harmed(stage, options.seconds * 1000, signal);
-    const late = await healed(stage, evidence);
+    const { late, absent } = await healed(stage, evidence, startMs);
     await stage.fleet.finish();
     evidence.finalList = await stage.truth.finalList();
     stage.fleet.look();
@@ -49,7 +51,7 @@ export async function chaosRun(
       faults,
       faultMs,
       late,
-      problems: [...truth.missed, ...problems],
+      problems: [...truth.missed, ...problems, ...absent],
     };
     const judgement = judge(matter, evidence);
     const folder = folderToKeep(options, judgement, stage);
@@ -59,6 +61,11 @@ export async function chaosRun(
     };
     if (folder !== null) keepRun(folder, result, matter, evidence);
     return result;
+  } catch (error) {
+    const notes = notesOf(stage, options);
+    throw new Error(`The run broke off, its notes are in ${notes}: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await stage.stop();
   }
@@ -81,38 +88,65 @@ async function harmed(stage: Stage, forMs: number, signal?: AbortSignal): Promis
   return machineNow() - from;
 }
 
-/** Heals, and waits until all is right again; answers with what did not come about. */
-async function healed(stage: Stage, evidence: RunEvidence): Promise<string[]> {
+/** Heals, and waits until all is right again; answers with what did not come about, and with who never started. */
+async function healed(
+  stage: Stage,
+  evidence: RunEvidence,
+  startMs: number,
+): Promise<{ late: readonly string[]; absent: readonly string[] }> {
   const { fleet, works, book } = stage;
   await stage.heal();
   // A process takes its time to start, and that is not what is awaited of the library.
-  await waitFor(() => allHaveStarted(fleet), {
-    what: 'all to have started',
-    timeoutMs: START_MS,
-  }).catch(() => undefined);
+  const absent = await startedAll(fleet, startMs);
   const healedAt = machineNow();
   book.note({ type: 'healed' }, healedAt);
   evidence.healedAt = healedAt;
   evidence.survivors = fleet.slots.map(({ id }) => id);
-  return awaitWorks(works, healedAt, () => {
+  const late = await awaitWorks(works, healedAt, () => {
     fleet.look();
     return evidence;
   });
+  return { late, absent };
 }
 
-function allHaveStarted(fleet: Processes): boolean {
+/** Waits for all to have started; those who have not in time, as whole sentences: nothing was awaited of them. */
+async function startedAll(fleet: Processes, timeoutMs: number): Promise<string[]> {
+  const what = 'all to have started';
+  return waitFor(() => absentOf(fleet).length === 0, { what, timeoutMs }).then(
+    () => [],
+    () =>
+      absentOf(fleet).map(
+        (id) => `Process ${id} had not started ${timeoutMs} ms after the healing.`,
+      ),
+  );
+}
+
+function absentOf(fleet: Processes): string[] {
   fleet.look();
   const started = new Set(
     fleet.notesOf('life').flatMap(({ type, process }) => (type === 'started' ? [process] : [])),
   );
-  return fleet.slots.every(({ id }) => started.has(id));
+  return fleet.slots.map(({ id }) => id).filter((id) => !started.has(id));
 }
 
 /** Where the notes outlive this process: where they were asked for, or, after a run that says nothing good, a copy. */
 function folderToKeep(options: RunOptions, judgement: Judgement, stage: Stage): string | null {
   if (options.folder !== undefined) return options.folder;
   if (isClean(judgement) && judgement.inconclusive.length === 0) return null;
+  return copyOf(stage);
+}
+
+/** A run that broke off has notes all the same, and they may say why. */
+function notesOf(stage: Stage, options: RunOptions): string {
+  return options.folder ?? copyOf(stage);
+}
+
+function copyOf(stage: Stage): string {
   const kept = mkdtempSync(join(tmpdir(), 'chaos-notes-'));
   cpSync(stage.folder, kept, { recursive: true });
   return kept;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -39,14 +39,19 @@ export class FakeStage implements Stage {
   readonly truth;
   onHarm: (book: Stage['book']) => void = () => undefined;
 
+  private readonly notebooks: readonly Notebook[];
+
   constructor(
     work: ChaosWork,
     readonly events: readonly TrueEvent[] = [],
+    { starts = true } = {},
   ) {
     this.works = [work];
     const store = new NoteStore(this.folder);
     const notebook = new Notebook(store.open('run'), 'run');
-    new Notebook(store.open('0.0'), '0.0').of('life').note({ type: 'started' });
+    const worker = new Notebook(store.open('0.0'), '0.0');
+    if (starts) worker.of('life').note({ type: 'started' });
+    this.notebooks = [notebook, worker];
     this.book = notebook.of<NemesisNote>('nemesis');
     this.fleet = {
       ...{ slots: [{ id: '0.0' }], killed: new Set(['1.0']), ends: new Map([['0.0', 0]]) },
@@ -76,5 +81,6 @@ export class FakeStage implements Stage {
 
   async stop(): Promise<void> {
     this.asked.push('stop');
+    for (const notebook of this.notebooks) notebook.close();
   }
 }

@@ -4,12 +4,13 @@ import { leastIn } from '../works/figures.js';
 import { reportOf } from '../report/report-data.js';
 import { faultsTable } from '../report/report-tables.js';
 import { neverHit } from './never-hit.js';
+import type { RunResult } from './run-result.js';
 
 const minutes = (count: number) => count * 60_000;
 
 describe('neverHit', () => {
   const inVain = { 'disk full': { begun: 3, hit: 0 }, 'no space': { begun: 0, hit: 0 } };
-  const halves = (faults: typeof inVain | object) => [
+  const halves = (faults: RunResult['faults']) => [
     result({ faultMs: minutes(5), faults: inVain }),
     result({ faultMs: minutes(5), options: { seed: 2 }, faults }),
   ];

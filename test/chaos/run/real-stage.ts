@@ -83,7 +83,9 @@ async function build(
   return {
     ...{ works, folder, book, fleet, compactions: cluster.compactions, stop },
     ...{ etcdVersion: await versionOf(access), ttlMs, faults, lacks: cluster.lacks },
-    problems: nemesis.problems,
+    get problems() {
+      return [...nemesis.problems, ...fleet.problems];
+    },
     truth: {
       events: truth.events,
       missed: truth.missed,

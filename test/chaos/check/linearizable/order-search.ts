@@ -25,6 +25,18 @@ interface Level<S> {
  * when it was called: Wing and Gong's search, with Lowe's memory of what was tried (which operations, which state).
  *
  * An ambiguous operation need not be in it. It is tried only where what follows needs it; see {@link Model.bridges}.
+ *
+ * The number of orders is beyond all bounds; these are not looked at, and why none is lost by that:
+ *
+ * - What was come to before: the same operations in order, with the same state, go on in the same ways.
+ * - All but one, if that one changes nothing ({@link Model.apply} gives the state back): it takes nothing from the
+ *   others, so what can come first can as well come after it.
+ * - All but one, if that one is harmless ({@link Model.isHarmless}): nobody is in need of what it leaves or takes away.
+ * - Leaving a state that operations yet to come need ({@link Model.needs}): each value is written once, so it would
+ *   not come back. An operation may leave it that is itself the last to need it.
+ * - Ambiguous operations elsewhere than on a bridge: in any order they can be put off to the first place that needs
+ *   them, or left out.
+ * - What was called after an operation had returned that is not in order yet: that one must come first.
  */
 export class OrderSearch<S extends string | null | bigint> {
   private readonly operations: readonly Operation[];

@@ -11,7 +11,7 @@ export const renewCertificates: Fault = {
   leastPerMinute: 0,
   async inflict(field) {
     field.begun(['all']);
-    return (await show(field, 'good')) ? { targets: ['all'] } : null;
+    return show(field, 'good');
   },
 };
 
@@ -26,7 +26,7 @@ export const expireCertificates: Fault = {
     try {
       const hit = await show(field, 'expired');
       await pause(field, field.ttlMs / 2, 2 * field.ttlMs);
-      return hit ? { targets: ['all'] } : null;
+      return hit;
     } finally {
       await field.cluster.renewCertificates('good');
     }
@@ -45,11 +45,11 @@ export const expireToken: Fault = {
       for (const way of ways) way.blackhole();
       // The members look for expired tokens once a second.
       await pause(field, field.cluster.tokenTtlMs! + 1_500);
-      if (field.signal.aborted) return null;
+      if (field.signal.aborted) return false;
       for (const way of ways) way.reset();
       await Promise.all(ways.map((way) => way.pass()));
       const answered = () => ways.some((way) => way.bytes('to-client') > 0);
-      return (await comesAbout(field, answered, BACK_MS)) ? { targets: [id] } : null;
+      return await comesAbout(field, answered, BACK_MS);
     }),
 };
 
@@ -62,7 +62,7 @@ export const voidTokens: Fault = {
   async inflict({ cluster, begun }) {
     begun(['all']);
     await cluster.voidTokens();
-    return { targets: ['all'] };
+    return true;
   },
 };
 

@@ -28,7 +28,7 @@ export const jumpClock: Fault = {
         const { process, type, byMs } = note as LifeNote & { byMs?: number };
         return process === id && type === 'clock-jumped' && byMs === -jump;
       };
-      return (await isNoted(field, from, back, NOTED_MS)) ? { targets: [id] } : null;
+      return await isNoted(field, from, back, NOTED_MS);
     }),
 };
 
@@ -48,6 +48,6 @@ export const blockEventLoop: Fault = {
       fleet.tell(slot, { block });
       const over = ({ process, type }: { process: string; type: string }) =>
         process === id && type === 'unblocked';
-      return (await isNoted(field, from, over, block + NOTED_MS)) ? { targets: [id] } : null;
+      return await isNoted(field, from, over, block + NOTED_MS);
     }),
 };

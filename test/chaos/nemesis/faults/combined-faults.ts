@@ -21,7 +21,7 @@ export const freezeHolderKillLeader: Fault = {
       } finally {
         await revive(field.cluster, leader);
       }
-      return (await outlivesIt(field, caught)) && relieved ? { targets } : null;
+      return (await outlivesIt(field, caught)) && relieved;
     }),
 };
 
@@ -38,7 +38,7 @@ export const freezeHolderCompact: Fault = {
       for (const way of slot.ways) way.reset();
       const compacted = await compactsMore(field.cluster);
       const woke = await wakes(field, caught);
-      return succeeded && compacted && woke ? { targets: [slot.id] } : null;
+      return succeeded && compacted && woke;
     }),
 };
 
@@ -61,7 +61,7 @@ export const holderWithIsolatedLeader: Fault = {
         for (const [index, way] of slot.ways.entries()) if (index !== own) way.blackhole();
         slot.worker.thaw();
         const relieved = await isRelieved(field, leader);
-        return (await isSucceeded(field, caught)) && relieved ? { targets } : null;
+        return (await isSucceeded(field, caught)) && relieved;
       } finally {
         await revive(cluster, leader);
       }

@@ -1,6 +1,6 @@
 import type { EtcdMember } from '../../../support/etcd-cluster.js';
 import type { ChaosCluster } from '../chaos-cluster.js';
-import type { Battlefield, Fault, Hit } from '../fault.js';
+import type { Battlefield, Fault } from '../fault.js';
 import { comesAbout, pause } from './waiting.js';
 
 const ELECTED_MS = 15_000;
@@ -25,8 +25,14 @@ export const freezeLeader: Fault = {
   inflict: (field) =>
     onLeader(field, async (leader) => {
       leader.freeze();
-      // Now and then for longer than all that was pinned to it may live.
-      return succeeded(field, leader, 300, field.random.chance(0.3) ? 3 * field.ttlMs : 1_500);
+      try {
+        // Now and then for longer than all that was pinned to it may live.
+        const mostMs = field.random.chance(0.3) ? 3 * field.ttlMs : 1_500;
+        return await succeeded(field, leader, 300, mostMs);
+      } finally {
+        field.thawed(leader.name);
+        leader.server.thaw();
+      }
     }),
 };
 
@@ -40,7 +46,7 @@ export const isolateLeader: Fault = {
     onLeader(field, async (leader) => {
       field.cluster.isolate(leader);
       const hit = await succeeded(field, leader, field.ttlMs / 2, 2 * field.ttlMs);
-      return hit && !(await leader.hasLeader()) ? hit : null;
+      return hit && !(await leader.hasLeader());
     }),
 };
 
@@ -100,7 +106,7 @@ export const loseQuorum: Fault = {
       const headless = async () => !(await leader.hasLeader());
       const hit = await comesAbout(field, headless, NO_QUORUM_MS / 2);
       await pause(field, 100, NO_QUORUM_MS / 2);
-      return hit ? { targets } : null;
+      return hit;
     } finally {
       await revive(cluster, ...lost);
     }
@@ -119,7 +125,7 @@ export const rollingRestart: Fault = {
     const targets = members.map(({ name }) => name);
     begun(targets);
     for (const member of members) {
-      if (field.signal.aborted) return null;
+      if (field.signal.aborted) return false;
       try {
         await member.stop();
         await pause(field, 100, 500);
@@ -127,7 +133,7 @@ export const rollingRestart: Fault = {
         await revive(cluster, member);
       }
     }
-    return { targets };
+    return true;
   },
 };
 
@@ -140,7 +146,7 @@ export const replaceMember: Fault = {
     begun([member.name]);
     // Half a replacement is none: a heal has to wait for it.
     await cluster.replace(member);
-    return { targets: [member.name] };
+    return true;
   },
 };
 
@@ -153,7 +159,7 @@ export const moveLeader: Fault = {
     const next = followers[random.int(0, followers.length - 1)]!;
     begun([next.name]);
     await cluster.moveLeader(next);
-    return { targets: [next.name] };
+    return true;
   },
 };
 
@@ -174,8 +180,8 @@ export function isRelieved(field: Battlefield, former: EtcdMember): Promise<bool
 
 async function onLeader(
   field: Battlefield,
-  act: (leader: EtcdMember) => Promise<Hit | null>,
-): Promise<Hit | null> {
+  act: (leader: EtcdMember) => Promise<boolean>,
+): Promise<boolean> {
   const leader = await field.cluster.leader();
   field.begun([leader.name]);
   try {
@@ -188,12 +194,12 @@ async function onLeader(
 async function onFollower(
   field: Battlefield,
   act: (follower: EtcdMember) => Promise<boolean>,
-): Promise<Hit | null> {
+): Promise<boolean> {
   const followers = await field.cluster.followers();
   const follower = followers[field.random.int(0, followers.length - 1)]!;
   field.begun([follower.name]);
   try {
-    return (await act(follower)) ? { targets: [follower.name] } : null;
+    return await act(follower);
   } finally {
     await revive(field.cluster, follower);
   }
@@ -204,8 +210,8 @@ async function succeeded(
   leader: EtcdMember,
   leastMs: number,
   mostMs: number,
-): Promise<Hit | null> {
+): Promise<boolean> {
   const hit = await isRelieved(field, leader);
   await pause(field, leastMs, mostMs);
-  return hit ? { targets: [leader.name] } : null;
+  return hit;
 }

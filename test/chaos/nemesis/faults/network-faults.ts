@@ -30,7 +30,7 @@ export const lateAnswers: Fault = {
       await pause(field, 0.36 * field.ttlMs);
       for (const way of slot.ways) way.blackhole('to-server');
       // Longer holds are for other faults; that what was held is lost by then is soon seen.
-      return (await isSucceeded(field, caught, 1.5 * field.ttlMs)) ? { targets: [slot.id] } : null;
+      return await isSucceeded(field, caught, 1.5 * field.ttlMs);
     }),
 };
 
@@ -42,12 +42,12 @@ export const cutOffOneMember: Fault = {
   inflict: (field) =>
     onFree(field, async (slot) => {
       const way = await busiest(field, slot);
-      if (!way) return null;
+      if (!way) return false;
       const targets = [slot.id, field.cluster.members[slot.ways.indexOf(way)]!.name];
       field.begun(targets);
       way.blackhole(field.random.chance(0.5) ? 'both' : 'to-client');
       await pause(field, field.ttlMs, 3 * field.ttlMs);
-      return field.signal.aborted ? null : { targets };
+      return !field.signal.aborted;
     }),
 };
 
@@ -58,10 +58,10 @@ export const resetConnections: Fault = {
   inflict: (field) =>
     onFree(field, async (slot) => {
       const standing = slot.ways.filter((way) => way.connectionsOpen > 0);
-      if (standing.length === 0) return null;
+      if (standing.length === 0) return false;
       field.begun([slot.id]);
       for (const way of standing) way.reset();
-      return { targets: [slot.id] };
+      return true;
     }),
 };
 
@@ -75,7 +75,7 @@ export const delayConnections: Fault = {
       field.begun([slot.id]);
       for (const way of slot.ways) way.delay(field.random.int(20, 300));
       await pause(field, 2_000, 4_000);
-      return { targets: [slot.id] };
+      return true;
     }),
 };
 
@@ -91,7 +91,7 @@ function cutOff(kind: string, way: BlackholeWay): Fault {
         field.begun([slot.id]);
         for (const proxy of slot.ways) proxy.blackhole(way);
         slot.worker.thaw();
-        return (await isSucceeded(field, caught)) ? { targets: [slot.id] } : null;
+        return await isSucceeded(field, caught);
       }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Slot } from '../../fleet/fleet.js';
-import type { Battlefield, Fault, Hit } from '../fault.js';
+import type { Battlefield, Fault } from '../fault.js';
 import { isSucceeded, onFree, onHolder, wakes } from './victims.js';
 import { pause } from './waiting.js';
 
@@ -12,7 +12,7 @@ export const freezeHolder: Fault = {
       field.begun([caught.slot.id]);
       const succeeded = await isSucceeded(field, caught);
       const woke = await wakes(field, caught);
-      return succeeded && woke ? { targets: [caught.slot.id] } : null;
+      return succeeded && woke;
     }),
 };
 
@@ -40,7 +40,7 @@ export const freezeWorker: Fault = {
       slot.worker.freeze();
       // Now and then just long enough to be noticed, now and then for longer than the lease lasts.
       await pause(field, field.ttlMs / 4, 3.5 * field.ttlMs);
-      return field.signal.aborted ? null : { targets: [slot.id] };
+      return !field.signal.aborted;
     }),
 };
 
@@ -55,14 +55,14 @@ export const restartWorker: Fault = {
       field.begun([id]);
       const code = await field.fleet.end(slot);
       await field.fleet.succeed(slot);
-      return code === null ? null : { targets: [id] };
+      return code !== null;
     }),
 };
 
-async function kill({ fleet, begun }: Battlefield, slot: Slot): Promise<Hit> {
+async function kill({ fleet, begun }: Battlefield, slot: Slot): Promise<true> {
   const { id } = slot;
   begun([id]);
   await fleet.kill(slot);
   await fleet.succeed(slot);
-  return { targets: [id] };
+  return true;
 }

@@ -10,7 +10,7 @@ export const compaction: Fault = {
   leastPerMinute: 1,
   async inflict({ cluster, begun }) {
     begun(['all']);
-    return (await compactsMore(cluster)) ? { targets: ['all'] } : null;
+    return compactsMore(cluster);
   },
 };
 
@@ -26,7 +26,7 @@ export const compactionUnheard: Fault = {
       await Promise.all(ways.map((way) => way.refuse()));
       await pause(field, field.ttlMs / 2, 2 * field.ttlMs);
       const compacted = await compactsMore(field.cluster);
-      return compacted ? { targets: [id] } : null;
+      return compacted;
     }),
 };
 
@@ -38,10 +38,10 @@ export const defragmentation: Fault = {
     const targets = cluster.members.map(({ name }) => name);
     begun(targets);
     for (const member of cluster.members) {
-      if (signal.aborted) return null;
+      if (signal.aborted) return false;
       await cluster.defragment(member);
     }
-    return { targets };
+    return true;
   },
 };
 
@@ -55,7 +55,7 @@ export const noSpace: Fault = {
     try {
       await cluster.fillQuota();
       await pause(field, field.ttlMs / 2, 2 * field.ttlMs);
-      return { targets: ['all'] };
+      return true;
     } finally {
       await cluster.cureQuota();
     }
@@ -74,7 +74,7 @@ export const diskFull: Fault = {
     try {
       await cluster.fillDisk(member);
       await pause(field, 200, 2_000);
-      return { targets: [member.name] };
+      return true;
     } finally {
       await cluster.cureDisk(member);
       await revive(cluster, member);

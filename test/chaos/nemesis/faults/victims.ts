@@ -1,34 +1,34 @@
 import type { Caught, Slot } from '../../fleet/fleet.js';
-import type { Battlefield, Hit } from '../fault.js';
+import type { Battlefield } from '../fault.js';
 import { isNoted, pause } from './waiting.js';
 
 const CATCH_MS = 5_000;
 const CATCH_SHORTLY_MS = 500;
 const WAKE_MS = 5_000;
 
-/** Acts on a present holder, which stands still and is let go afterwards; null if none was caught. */
+/** Acts on a present holder, which stands still and is let go afterwards; false if none was caught. */
 export async function onHolder(
   field: Battlefield,
-  act: (caught: Caught) => Promise<Hit | null>,
-): Promise<Hit | null> {
+  act: (caught: Caught) => Promise<boolean>,
+): Promise<boolean> {
   const caught = await field.fleet.catchHolder(CATCH_MS);
-  return caught && onSlot(caught.slot, () => act(caught));
+  return caught !== null && onSlot(caught.slot, () => act(caught));
 }
 
-/** Acts on a process that nothing is done to yet; null if there is none. */
+/** Acts on a process that nothing is done to yet; false if there is none. */
 export async function onFree(
   field: Battlefield,
-  act: (slot: Slot) => Promise<Hit | null>,
-): Promise<Hit | null> {
+  act: (slot: Slot) => Promise<boolean>,
+): Promise<boolean> {
   const slot = field.fleet.takeFree();
-  return slot && onSlot(slot, () => act(slot));
+  return slot !== null && onSlot(slot, () => act(slot));
 }
 
 /** Acts on a present holder, which runs, or on anybody if none was caught. */
 export async function onHolderOrFree(
   field: Battlefield,
-  act: (slot: Slot) => Promise<Hit | null>,
-): Promise<Hit | null> {
+  act: (slot: Slot) => Promise<boolean>,
+): Promise<boolean> {
   const caught = await field.fleet.catchHolder(CATCH_SHORTLY_MS);
   if (!caught) return onFree(field, act);
   caught.slot.worker.thaw();
@@ -68,7 +68,7 @@ export function wakes(field: Battlefield, { slot, token }: Caught): Promise<bool
   return isNoted(field, from, woke, WAKE_MS);
 }
 
-async function onSlot(slot: Slot, act: () => Promise<Hit | null>): Promise<Hit | null> {
+async function onSlot(slot: Slot, act: () => Promise<boolean>): Promise<boolean> {
   try {
     return await act();
   } finally {

@@ -1,5 +1,6 @@
-/** The code of an error of the library; null for any other, which nobody should see. */
+import { EtcdCoordinationError } from '../../../../libs/etcd-coordination/src/client/coordination.error.js';
+
+/** The code of an error of the library; null for any other, such as ECONNRESET, which nobody should see. */
 export function oursCode(error: unknown): string | null {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? code : null;
+  return error instanceof EtcdCoordinationError ? error.code : null;
 }

@@ -8,12 +8,13 @@ import type { RegisterNote } from '../../check/register-notes.js';
 import { least, tally } from '../figures.js';
 import { nextCallMs } from '../recovery.js';
 import type { ChaosWork } from '../work.js';
+import { finalReads } from './final-reads.js';
 import { COUNTERS } from './register-names.js';
 
 const WORK = 'registers';
 
 /** Judging takes a while, and is asked for twice. */
-const judged = new WeakMap<Evidence, { notes: number; verdicts: RegisterVerdicts }>();
+const judged = new WeakMap<Evidence, { of: string; verdicts: RegisterVerdicts }>();
 
 /** Registers that are read, written and compared, and counters that are added to by transactions. */
 export const registers: ChaosWork = {
@@ -85,8 +86,9 @@ function returned(evidence: Evidence): (RegisterNote & { readonly type: 'returne
 function verdictsOf(evidence: Evidence): RegisterVerdicts {
   const notes = evidence.notesOf<RegisterNote>(WORK);
   const known = judged.get(evidence);
-  if (known?.notes === notes.length) return known.verdicts;
-  const verdicts = judgeRegisters(notes);
-  judged.set(evidence, { notes: notes.length, verdicts });
+  const of = `${notes.length} ${evidence.finalList.length}`;
+  if (known?.of === of) return known.verdicts;
+  const verdicts = judgeRegisters([...notes, ...finalReads(notes, evidence)]);
+  judged.set(evidence, { of, verdicts });
   return verdicts;
 }

@@ -56,6 +56,11 @@ class Etcd3Watched implements WatchedWrites {
       .commit();
   }
 
+  /** It promises nothing of its errors. */
+  isFault(): boolean {
+    return false;
+  }
+
   /** Until it fails, or is to end. */
   private async watch(until: AbortSignal): Promise<void> {
     const told = new ToldBook(this.book, this.nextId('watch'));

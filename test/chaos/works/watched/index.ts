@@ -2,10 +2,11 @@ import type { Evidence } from '../../check/evidence.js';
 import { awaitedEvents, watchFaults } from '../../check/watch-events.js';
 import { awaitedStates, finalStateFaults, stateFaults } from '../../check/watched-states.js';
 import type { WatchNote } from '../../check/watch-notes.js';
-import { least } from '../figures.js';
+import { least, tally } from '../figures.js';
 import { nextCallMs } from '../recovery.js';
 import type { ChaosWork } from '../work.js';
 import { PREFIX } from './watched-keys.js';
+import type { WriterNote } from './writers.js';
 
 const WORK = 'watched';
 /** What was written within this time after the healing must have been told when all is right again. */
@@ -67,13 +68,20 @@ export const watched: ChaosWork = {
         subscriptions: watches,
         'of these stood': stood,
         'subscriptions that ended by themselves': ended,
+        ...tally('writes that failed', allOf(evidence), (note) =>
+          note.type === 'write-failed' ? note.code : null,
+        ),
       },
     };
   },
 };
 
 function notesOf(evidence: Evidence): readonly WatchNote[] {
-  return evidence.notesOf<WatchNote>(WORK);
+  return allOf(evidence).filter((note): note is WatchNote => note.type !== 'write-failed');
+}
+
+function allOf(evidence: Evidence): readonly (WatchNote | WriterNote)[] {
+  return evidence.notesOf<WatchNote | WriterNote>(WORK);
 }
 
 /** States that have not been seen to be synced since the healing. */

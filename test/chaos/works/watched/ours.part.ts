@@ -1,11 +1,11 @@
 import { type Subscription, tap } from 'rxjs';
-import { EtcdCoordinationError } from '../../../../libs/etcd-coordination/src/client/coordination.error.js';
 import { batch } from '../../../../libs/etcd-coordination/src/watch/operators/batch.js';
 import { inTurn } from '../../../../libs/etcd-coordination/src/watch/operators/in-turn.js';
 import type { WatchEvent } from '../../../../libs/etcd-coordination/src/watch/watch-event.js';
 import type { WatchedState } from '../../../../libs/etcd-coordination/src/watch/watched-state.js';
 import type { ToldEvent, WatchNote } from '../../check/watch-notes.js';
 import type { NoteTaker } from '../../history/notebook.js';
+import { oursCode } from '../../systems/ours/ours-code.js';
 import type { OursPart, OursSystem } from '../../systems/ours/ours-system.js';
 import { codeOf } from '../owned/owner.js';
 import { Pace } from '../pace.js';
@@ -60,6 +60,10 @@ class OursWatched implements WatchedWrites {
       else all.put(key, value);
     }
     await all.commit();
+  }
+
+  isFault(error: unknown): boolean {
+    return oursCode(error) === null;
   }
 
   private watchAtOnce(from?: bigint): { readonly told: ToldBook; readonly watching: Subscription } {
@@ -156,7 +160,7 @@ class OursWatched implements WatchedWrites {
 
   private ended(told: ToldBook, error: unknown): void {
     told.ended(codeOf(error));
-    if (!(error instanceof EtcdCoordinationError)) this.ground.fault(told.watch, error);
+    if (this.isFault(error)) this.ground.fault(told.watch, error);
   }
 }
 

@@ -1,3 +1,6 @@
+import type { Note } from '../../history/note.js';
+import type { NoteTaker } from '../../history/notebook.js';
+import { codeOf } from '../owned/owner.js';
 import type { Pace } from '../pace.js';
 import type { Ground } from '../work.js';
 import { KEYS } from './watched-keys.js';
@@ -10,17 +13,23 @@ export interface WatchedWrites {
   one(change: Change): Promise<void>;
   /** At one revision. */
   together(changes: readonly Change[]): Promise<void>;
+  /** Whether an error of these is one that nobody should see. */
+  isFault(error: unknown): boolean;
 }
+
+/** A write that failed, or may have. */
+export type WriterNote = Note & { readonly type: 'write-failed'; readonly code: string };
 
 /** How many puts a burst sends at once. */
 const BURST = 15;
 
 /** Writes now and then: single keys, several together, and many at once. What becomes of it the watches tell. */
 export function startWriter(
-  { random, process }: Ground<never> | Ground,
+  { random, process, book: anyBook, fault }: Ground<never> | Ground,
   pace: Pace,
   writes: WatchedWrites,
 ): void {
+  const book: NoteTaker<WriterNote> = anyBook;
   let written = 0;
   const anyKey = () => KEYS[random.int(0, KEYS.length - 1)]!;
   const value = () => `${process}-${(written += 1)}`;
@@ -34,5 +43,9 @@ export function startWriter(
     else await writes.one(change(anyKey()));
   };
   // In an outage it fails, or may have: the truth says what was written.
-  pace.work('a writer of watched keys', [400, 1400], () => write().catch(() => undefined));
+  const failed = (error: unknown) => {
+    book.note({ type: 'write-failed', code: codeOf(error) });
+    if (writes.isFault(error)) fault('a write of watched keys', error);
+  };
+  pace.work('a writer of watched keys', [400, 1400], () => write().catch(failed));
 }
