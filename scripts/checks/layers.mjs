@@ -11,7 +11,7 @@ const FEATURES = [
 ];
 
 /** What every feature stands on. */
-const BELOW_FEATURES = ['nest', 'watch', 'session', 'client', 'context', 'metrics'];
+const BELOW_FEATURES = ['nest', 'watch', 'session', 'client', 'context', 'files', 'metrics'];
 
 const feature = { folders: BELOW_FEATURES };
 
@@ -34,6 +34,8 @@ export const LAYERS = {
   client: { folders: [] },
   // Beside them.
   context: { folders: ['client'] },
+  // What is kept for a start without etcd.
+  files: { folders: [] },
   metrics: { folders: [] },
   // Clients of messages that follow the registry: `@nestjs/microservices` is an optional peer.
   microservices: { folders: ['module', ...FEATURES, ...BELOW_FEATURES] },

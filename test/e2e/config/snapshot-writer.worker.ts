@@ -1,5 +1,5 @@
 /** A process that writes its snapshot again and again, as fast as it can. */
-import { writeAtomically } from '../../../libs/etcd-coordination/src/config/snapshot/atomic-file.js';
+import { writeAtomically } from '../../../libs/etcd-coordination/src/files/atomic-file.js';
 import { encodeSnapshot } from '../../../libs/etcd-coordination/src/config/snapshot/snapshot-codec.js';
 
 const [file, size] = process.argv.slice(2);

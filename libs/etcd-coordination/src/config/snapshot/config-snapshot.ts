@@ -9,7 +9,7 @@ import {
   realFile,
   removeAbandoned,
   writeAtomically,
-} from './atomic-file.js';
+} from '../../files/atomic-file.js';
 import { readEncryptionKey } from './encryption-key.js';
 import {
   decodeSnapshot,
