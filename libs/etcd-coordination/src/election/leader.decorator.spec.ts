@@ -1,84 +1,23 @@
-import { Injectable, Module, Scope, type DynamicModule, type Type } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Injectable } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
 import { FakeElections } from '../../../../test/support/fake-elections.js';
 import { currentFence } from '../context/ownership-context.js';
-import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { currentTerm } from './current-term.js';
-import { InvalidElectionNameError } from './election-name.js';
-import { LEADER_GATES, LeaderGate } from './leader-gate.js';
-import { CoordinationModuleMissingError } from '../nest/coordination-module-missing.error.js';
 import { Leader } from './leader.decorator.js';
 import { NotLeaderError } from './not-leader.error.js';
+import {
+  bootGated,
+  closeAppsAfterEach,
+  gateModule,
+  LeaderWorker,
+} from '../../../../test/support/leader-stage.js';
 
-const apps: TestingModule[] = [];
-
-afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
-});
-
-/** What the module provides of it, for one connection. */
-function gateModule(elections: FakeElections, connection = 'default'): DynamicModule {
-  const provide = LEADER_GATES.token(connection);
-  class GateModule {}
-  Module({})(GateModule);
-  return {
-    module: GateModule,
-    global: true,
-    providers: [{ provide, useValue: new LeaderGate(elections, 'me') }],
-    exports: [provide],
-  };
-}
-
-async function boot(
-  elections: FakeElections,
-  providers: Type<object>[],
-  imports: DynamicModule[] = [],
-): Promise<TestingModule> {
-  const app = await Test.createTestingModule({
-    imports: [gateModule(elections), ...imports],
-    providers,
-  }).compile();
-  apps.push(app);
-  await app.init();
-  return app;
-}
-
-@Injectable()
-class Worker {
-  readonly runs: string[] = [];
-
-  @Leader('jobs')
-  note(what: string): void {
-    this.runs.push(`${what} in ${currentTerm()?.epoch}`);
-  }
-
-  @Leader('jobs')
-  async noteLater(what: string): Promise<void> {
-    await Promise.resolve();
-    this.runs.push(`${what} in ${currentTerm()?.epoch}`);
-  }
-
-  @Leader('jobs', { otherwise: 'throw' })
-  sum(a: number, b: number): number {
-    return a + b;
-  }
-
-  @Leader('jobs', { otherwise: 'throw' })
-  async sumLater(a: number, b: number): Promise<number> {
-    return a + b;
-  }
-
-  callItself(): void {
-    this.note('self');
-  }
-}
+closeAppsAfterEach();
 
 describe('@Leader', () => {
   it('runs the method on the leader, inside the term', async () => {
     const elections = new FakeElections();
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
 
     worker.note('early');
     const first = elections.win('jobs');
@@ -100,7 +39,7 @@ describe('@Leader', () => {
 
   it('asks for the term at each call, so that an ended term runs nothing before anyone is told', async () => {
     const elections = new FakeElections();
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
     elections.win('jobs').end('session-lost');
 
     worker.note('late');
@@ -119,7 +58,7 @@ describe('@Leader', () => {
         fences.push(currentFence());
       }
     }
-    const writer = (await boot(elections, [Writer])).get(Writer);
+    const writer = (await bootGated(elections, [Writer])).get(Writer);
     const term = elections.win('jobs');
 
     await writer.write();
@@ -129,7 +68,7 @@ describe('@Leader', () => {
 
   it('is no more than the election that it names', async () => {
     const elections = new FakeElections();
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
     elections.win('other');
 
     worker.note('a');
@@ -138,7 +77,7 @@ describe('@Leader', () => {
   });
 
   it('skips with what the caller counts on: nothing, or a promise', async () => {
-    const worker = (await boot(new FakeElections(), [Worker])).get(Worker);
+    const worker = (await bootGated(new FakeElections(), [LeaderWorker])).get(LeaderWorker);
 
     expect(worker.note('a')).toBeUndefined();
     const skipped = worker.noteLater('b');
@@ -148,7 +87,7 @@ describe('@Leader', () => {
 
   it('keeps a sync method sync', async () => {
     const elections = new FakeElections();
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
     elections.win('jobs');
 
     expect(worker.note('a')).toBeUndefined();
@@ -158,7 +97,7 @@ describe('@Leader', () => {
   it('throws from a sync method and rejects from one that promises', async () => {
     const elections = new FakeElections();
     elections.ledBy('jobs', 'other', 'http://10.0.0.2');
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
 
     expect(() => worker.sum(1, 2)).toThrow(NotLeaderError);
     await expect(worker.sumLater(1, 2)).rejects.toMatchObject({
@@ -174,7 +113,7 @@ describe('@Leader', () => {
   it('says that no leader is known, rather than naming this instance', async () => {
     const elections = new FakeElections();
     elections.ledBy('jobs', 'me');
-    const worker = (await boot(elections, [Worker])).get(Worker);
+    const worker = (await bootGated(elections, [LeaderWorker])).get(LeaderWorker);
 
     expect(() => worker.sum(1, 2)).toThrow(/No leader is known at the moment/);
   });
@@ -188,7 +127,7 @@ describe('@Leader', () => {
         throw new Error('mine');
       }
     }
-    const failing = (await boot(elections, [Failing])).get(Failing);
+    const failing = (await bootGated(elections, [Failing])).get(Failing);
     elections.win('jobs');
 
     expect(() => failing.fail()).toThrow('mine');
@@ -225,7 +164,7 @@ describe('@Leader', () => {
         this.runs++;
       }
     }
-    const both = (await boot(elections, [Both])).get(Both);
+    const both = (await bootGated(elections, [Both])).get(Both);
 
     await both.run();
     elections.win('one');
@@ -250,7 +189,7 @@ describe('@Leader', () => {
         this.runs.push('there');
       }
     }
-    const app = await boot(byDefault, [Reporter], [gateModule(named, 'reports')]);
+    const app = await bootGated(byDefault, [Reporter], [gateModule(named, 'reports')]);
     const reporter = app.get(Reporter);
     named.win('jobs');
 
@@ -258,218 +197,5 @@ describe('@Leader', () => {
     reporter.there();
 
     expect(reporter.runs).toEqual(['there']);
-  });
-});
-
-describe('@Leader by scope and inheritance', () => {
-  it.each([Scope.DEFAULT, Scope.TRANSIENT, Scope.REQUEST])('works in scope %s', async (scope) => {
-    const elections = new FakeElections();
-    const runs: string[] = [];
-    @Injectable({ scope })
-    class Scoped {
-      @Leader('jobs')
-      run(): void {
-        runs.push(`${currentTerm()?.epoch}`);
-      }
-    }
-    const app = await boot(elections, [Scoped]);
-    const scoped = scope === Scope.DEFAULT ? app.get(Scoped) : await app.resolve(Scoped);
-
-    scoped.run();
-    const term = elections.win('jobs');
-    scoped.run();
-
-    expect(runs).toEqual([`${term.epoch}`]);
-  });
-
-  abstract class Base {
-    readonly runs: string[] = [];
-    @Leader('base')
-    run(): void {
-      this.runs.push('base');
-    }
-  }
-  @Injectable()
-  class Inheriting extends Base {
-    @Leader('own')
-    own(): void {
-      this.runs.push('own');
-    }
-  }
-  @Injectable()
-  class Overriding extends Base {
-    override run(): void {
-      this.runs.push('overriding');
-    }
-    base(): void {
-      super.run();
-    }
-  }
-  @Injectable()
-  class Redecorating extends Base {
-    @Leader('redecorated')
-    override run(): void {
-      this.runs.push('redecorating');
-      super.run();
-    }
-  }
-
-  it('is inherited', async () => {
-    const elections = new FakeElections();
-    const inheriting = (await boot(elections, [Inheriting])).get(Inheriting);
-
-    inheriting.run();
-    elections.win('base');
-    inheriting.run();
-    inheriting.own();
-    elections.win('own');
-    inheriting.own();
-
-    expect(inheriting.runs).toEqual(['base', 'own']);
-  });
-
-  it('is not put on what a subclass overrides, but stays on what it calls', async () => {
-    const elections = new FakeElections();
-    const overriding = (await boot(elections, [Overriding])).get(Overriding);
-
-    overriding.run();
-    overriding.base();
-    elections.win('base');
-    overriding.base();
-
-    expect(overriding.runs).toEqual(['overriding', 'base']);
-  });
-
-  it('stands on both where both are decorated', async () => {
-    const elections = new FakeElections();
-    const redecorating = (await boot(elections, [Redecorating])).get(Redecorating);
-
-    elections.win('base');
-    redecorating.run();
-    elections.win('redecorated');
-    redecorating.run();
-    elections.lose('base');
-    redecorating.run();
-
-    expect(redecorating.runs).toEqual(['redecorating', 'base', 'redecorating']);
-  });
-
-  it('keeps two applications of one process apart', async () => {
-    const [one, two] = [new FakeElections(), new FakeElections()];
-    const first = (await boot(one, [Worker])).get(Worker);
-    const second = (await boot(two, [Worker])).get(Worker);
-    one.win('jobs');
-
-    first.note('first');
-    second.note('second');
-
-    expect(first.runs).toHaveLength(1);
-    expect(second.runs).toEqual([]);
-  });
-
-  it('works on what is created by ModuleRef', async () => {
-    const elections = new FakeElections();
-    const app = await boot(elections, []);
-    const worker = await app.get(ModuleRef).create(Worker);
-    elections.win('jobs');
-
-    worker.note('a');
-
-    expect(worker.runs).toHaveLength(1);
-  });
-});
-
-describe('@Leader where it cannot work', () => {
-  it('fails the start without the module, and says what to import', async () => {
-    const starting = Test.createTestingModule({ providers: [Worker] }).compile();
-
-    await expect(starting).rejects.toThrow(
-      /import EtcdCoordinationModule\.forRoot\(\.\.\.\) in your root module/,
-    );
-  });
-
-  it('names the connection that is missing', async () => {
-    @Injectable()
-    class Reporter {
-      @Leader('jobs', { connection: 'reports' })
-      run(): void {}
-    }
-
-    await expect(boot(new FakeElections(), [Reporter])).rejects.toThrow(
-      /EtcdCoordinationModule\.forRoot\(\{ connection: 'reports', \.\.\. \}\)/,
-    );
-  });
-
-  it('refuses the call on an object that Nest did not build', async () => {
-    const worker = new Worker();
-
-    expect(() => worker.note('a')).toThrow(CoordinationModuleMissingError);
-    await expect(worker.noteLater('a')).rejects.toThrow(
-      /Worker\.noteLater\(\) is gated by @Leader.*import EtcdCoordinationModule\.forRoot/,
-    );
-    expect(worker.runs).toEqual([]);
-  });
-
-  it('refuses the call of a detached method', async () => {
-    const { note } = (await boot(new FakeElections(), [Worker])).get(Worker);
-
-    expect(() => note.call(undefined as never, 'a')).toThrow(CoordinationModuleMissingError);
-  });
-
-  it.each([
-    ['', 'is empty'],
-    [undefined, 'is not a string'],
-    [null, 'is not a string'],
-    [42, 'is not a string'],
-    [Symbol('a'), 'is not a string'],
-    ['a\0b', 'NUL'],
-    ['/a', 'starts or ends with "/"'],
-    ['a/', 'starts or ends with "/"'],
-    ['a//b', 'holds "//"'],
-    ['\ud800', 'surrogate'],
-    ['x'.repeat(513), 'has 513 bytes'],
-    ['ü'.repeat(257), 'has 514 bytes'],
-  ])('refuses the election name %j while the class is defined', (name, fault) => {
-    const define = () => {
-      class Misnamed {
-        @Leader(name as string)
-        run(): void {}
-      }
-      return Misnamed;
-    };
-
-    expect(define).toThrow(InvalidElectionNameError);
-    expect(define).toThrow(fault);
-  });
-
-  it.each(['a', 'team/reconciler', 'größe', '選挙', '👑', 'a b', 'x'.repeat(512)])(
-    'takes the election name %j',
-    (name) => {
-      class Named {
-        @Leader(name)
-        run(): void {}
-      }
-      expect(Named).toBeDefined();
-    },
-  );
-
-  it('refuses a static method and a property', () => {
-    expect(() => {
-      class Static {
-        @Leader('jobs')
-        static run(): void {}
-      }
-      return Static;
-    }).toThrow(InvalidDecoratorUseError);
-    expect(() => {
-      class Accessor {
-        // @ts-expect-error an accessor is no method
-        @Leader('jobs')
-        get run(): number {
-          return 1;
-        }
-      }
-      return Accessor;
-    }).toThrow(/@Leader on Accessor\.run cannot work: it is not a method/);
   });
 });
