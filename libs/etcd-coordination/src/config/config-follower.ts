@@ -14,6 +14,7 @@ import { LastGoodValue } from './last-good-value.js';
 import { LiveKeys, sameState, type LiveCandidate, type LiveState } from './live-keys.js';
 import type { CandidateOutcome, FollowedConfig } from './release/followed-config.js';
 import type { SnapshotState } from './snapshot/config-snapshot.js';
+import { doubtOf } from './snapshot/snapshot-doubt.js';
 import { WatchedConfig } from './watched-config.js';
 
 /** Between two attempts to follow what etcd refuses to show, in milliseconds. */
@@ -342,26 +343,11 @@ export class ConfigFollower<T = unknown> extends WatchedConfig<T> implements Fol
     return this.ground.snapshot?.read(this.key, layersFor(this.ground.identity)) ?? null;
   }
 
-  /** Revisions only grow, unless the database was restored from a backup or is another one. */
   private compareWithSnapshot(documents: readonly RawDocument[]): void {
-    const saved = this.savedState();
-    if (!saved) return;
     const { clusterId, revision } = this.view;
-    if (saved.clusterId !== null && clusterId !== null && saved.clusterId !== clusterId) {
-      this.logger.warn(
-        `The snapshot of the configuration "${this.key}" is of another etcd cluster; what this one holds is taken.`,
-      );
-      return;
-    }
-    const newest = newestRevision(saved.documents);
-    const wentBack = documents.some((document) => {
-      const then = saved.documents.find(({ layer }) => layer === document.layer);
-      return then && then.revision > document.revision;
-    });
-    if (newest <= revision && !wentBack) return;
-    this.logger.warn(
-      `The snapshot of the configuration "${this.key}" is of revision ${newest}, and etcd, at ${revision}, knows nothing of it: its database was restored from a backup. What etcd holds is taken.`,
-    );
+    const saved = this.savedState();
+    const doubt = saved && doubtOf(saved, { documents, clusterId, revision });
+    if (doubt) this.logger.warn(`The snapshot of the configuration "${this.key}" ${doubt}`);
   }
 
   private keepInSnapshot(documents: readonly RawDocument[], savedAt: Date): void {

@@ -7,21 +7,14 @@ import { currentLock } from './current-lock.js';
 import { LockLostError } from './lock.errors.js';
 import { LockReleasedError } from './lock-released.error.js';
 import { runWithLock } from './run-with-lock.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { FakeLockHandle } from '../../../../test/support/fake-lock-handle.js';
 
 let handle: FakeLockHandle;
 beforeEach(() => {
   handle = new FakeLockHandle();
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-const failureOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+afterEach(() => void vi.useRealTimers());
 
 describe('a stream that was returned', () => {
   const lines = () =>

@@ -8,21 +8,14 @@ import { LockLostError } from './lock.errors.js';
 import { MultiLockHandle } from './multi-handle.js';
 import { runWithLock } from './run-with-lock.js';
 import { settle } from '../../../../test/support/virtual-clock.js';
+import { failureOf } from '../../../../test/support/failure-of.js';
 import { FakeLockHandle } from '../../../../test/support/fake-lock-handle.js';
 
 let handle: FakeLockHandle;
 beforeEach(() => {
   handle = new FakeLockHandle();
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-const failureOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+afterEach(() => void vi.useRealTimers());
 
 describe('runWithLock', () => {
   it('runs the work in the context of the lock, and releases it once when that has ended', async () => {
