@@ -7,6 +7,9 @@ import { listRange, type RangeList } from './range-list.js';
 /** How long what differs may be on its way, unless the view moves on meanwhile. */
 const GRACE_MS = 2000;
 
+/** Later than planned by this, a look comes from a process that stood still: what is on its way had no time to come in. */
+const LATE_MS = 500;
+
 /** An interruption is followed by a check within this time; a fleet is spread over it. */
 const SOON_MS = 5000;
 
@@ -97,17 +100,21 @@ export class RevisionCheck<K extends HeldKey> {
     if (wrong === 0) return this.start();
     // The events come in order: those up to the view's revision are all here.
     if (this.view.revision() >= list.revision) return this.view.lost(wrong);
+    const { clock } = this.client;
     const seen = this.view.revision();
-    this.cancelTimer = this.client.clock.setTimer(
+    const graceMs = Math.min(GRACE_MS, this.intervalMs);
+    const due = clock.now() + graceMs;
+    this.cancelTimer = clock.setTimer(
       () => {
         if (round !== this.round) return;
+        if (clock.now() - due > LATE_MS) return this.judge(round, list, listedAt);
         // A stream that is silent may be about to be given up, and one that moves to catch up.
         const isIdle = this.view.revision() === seen && this.view.heardAt() > listedAt;
         const still = this.differing(list);
         if (isIdle && still > 0) this.view.lost(still);
         else this.judge(round, list, listedAt);
       },
-      Math.min(GRACE_MS, this.intervalMs),
+      graceMs,
     );
   }
 
