@@ -104,18 +104,15 @@ export class RevisionCheck<K extends HeldKey> {
     const seen = this.view.revision();
     const graceMs = Math.min(GRACE_MS, this.intervalMs);
     const due = clock.now() + graceMs;
-    this.cancelTimer = clock.setTimer(
-      () => {
-        if (round !== this.round) return;
-        if (clock.now() - due > LATE_MS) return this.judge(round, list, listedAt);
-        // A stream that is silent may be about to be given up, and one that moves to catch up.
-        const isIdle = this.view.revision() === seen && this.view.heardAt() > listedAt;
-        const still = this.differing(list);
-        if (isIdle && still > 0) this.view.lost(still);
-        else this.judge(round, list, listedAt);
-      },
-      graceMs,
-    );
+    this.cancelTimer = clock.setTimer(() => {
+      if (round !== this.round) return;
+      if (clock.now() - due > LATE_MS) return this.judge(round, list, listedAt);
+      // A stream that is silent may be about to be given up, and one that moves to catch up.
+      const isIdle = this.view.revision() === seen && this.view.heardAt() > listedAt;
+      const still = this.differing(list);
+      if (isIdle && still > 0) this.view.lost(still);
+      else this.judge(round, list, listedAt);
+    }, graceMs);
   }
 
   /** How many keys the view does not hold as they were at the list's revision, or later. */
