@@ -34,6 +34,8 @@ export interface WritesAfterwards {
    * that drains, and nobody can be next before that. Default none.
    */
   readonly givenUp?: readonly string[];
+  /** How many may own one thing at a time: where it is more than one, a newer token ends no older one. Default 1. */
+  readonly permits?: number;
 }
 
 /**
@@ -45,12 +47,12 @@ export function writeFaults(
   notes: readonly OwnershipNote[],
   accepted: readonly AcceptedWrite[],
   { truth }: Pick<Evidence, 'truth'>,
-  { givenUp = [] }: WritesAfterwards = {},
+  { givenUp = [], permits = 1 }: WritesAfterwards = {},
 ): string[] {
   const sent = new Map(notes.flatMap((note) => (note.type === 'sent' ? [[idOf(note), note]] : [])));
   const drains = new Set(
     notes.flatMap((note) =>
-      note.type === 'lost' && givenUp.includes(note.reason) ? [`${note.of} ${note.token}`] : [],
+      note.type === 'lost' && givenUp.includes(note.reason) ? [grantOf(note)] : [],
     ),
   );
   const ends = keyEnds(truth);
@@ -60,7 +62,7 @@ export function writeFaults(
       const origin = sent.get(idOf(write));
       return [...originFaults(write, origin, drains), ...keyFaults(write, origin, ends)];
     }),
-    ...staleWrites(accepted),
+    ...(permits > 1 ? [] : staleWrites(accepted, sharedGrants(notes))),
   ];
 }
 
@@ -90,7 +92,7 @@ function originFaults(
   if (!origin || origin.token !== write.token) {
     faults.push(`${named(write)} is in etcd, and nobody sent it.`);
   }
-  const isOver = !origin?.valid && !drains.has(`${write.of} ${write.token}`);
+  const isOver = !origin?.valid && !drains.has(grantOf(write));
   if (origin?.guard === 'fenced' && isOver) {
     faults.push(`${named(write)} was accepted, and its grant was lost before it was sent.`);
   }
@@ -111,18 +113,30 @@ function keyFaults(write: AcceptedWrite, origin: Sent | undefined, ends: KeyEnds
   ];
 }
 
-function staleWrites(accepted: readonly AcceptedWrite[]): string[] {
+/** Those that others could have beside them. */
+function sharedGrants(notes: readonly OwnershipNote[]): ReadonlySet<string> {
+  return new Set(
+    notes.flatMap((note) => (note.type === 'granted' && note.shared ? [grantOf(note)] : [])),
+  );
+}
+
+/** A reader's write may come after that of a later reader, but of no later writer. */
+function staleWrites(accepted: readonly AcceptedWrite[], shared: ReadonlySet<string>): string[] {
   const faults: string[] = [];
   const newest = new Map<string, AcceptedWrite>();
+  const newestAlone = new Map<string, AcceptedWrite>();
   for (const write of [...accepted].sort((a, b) => (a.revision < b.revision ? -1 : 1))) {
-    const before = newest.get(write.of);
+    const isShared = shared.has(grantOf(write));
+    const before = (isShared ? newestAlone : newest).get(write.of);
     if (before && BigInt(write.token) < BigInt(before.token)) {
       faults.push(
         `${named(write)} was accepted at revision ${write.revision}, after one of token ${before.token} at ${before.revision}.`,
       );
-    } else {
-      newest.set(write.of, write);
+      continue;
     }
+    const latest = newest.get(write.of);
+    if (!latest || BigInt(write.token) >= BigInt(latest.token)) newest.set(write.of, write);
+    if (!isShared) newestAlone.set(write.of, write);
   }
   return faults;
 }
@@ -133,6 +147,10 @@ function toWrite({ key, value, revision, version }: TrueEvent, prefix: string): 
     ...{ of: key.slice(prefix.length, end), write: key.slice(end + 1) },
     ...{ token: value, revision, version },
   };
+}
+
+function grantOf({ of, token }: { readonly of: string; readonly token: string }): string {
+  return `${of} ${token}`;
 }
 
 function idOf({ of, write }: { readonly of: string; readonly write: string }): string {

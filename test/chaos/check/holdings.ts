@@ -5,6 +5,7 @@ import type { OwnershipNote } from './ownership.js';
 export interface Holding {
   readonly token: bigint;
   readonly process: string;
+  readonly shared?: true;
   readonly from: number;
   readonly to: number;
 }
@@ -27,19 +28,19 @@ export function grantId(note: { readonly process: string; readonly token: string
 function holdingsOfOne(notes: readonly OwnershipNote[]): Holding[] {
   const open = new Map<
     string,
-    { token: string; process: string; from: number; to: number | null }
+    { token: string; process: string; shared?: true; from: number; to: number | null }
   >();
   for (const note of inTime(notes)) {
     if (note.type === 'granted') {
-      const { token, process, t } = note;
-      open.set(grantId(note), { token, process, from: t, to: null });
+      const { token, process, shared, t } = note;
+      open.set(grantId(note), { token, process, from: t, to: null, ...(shared && { shared }) });
     }
     const span = saysValid(note) ? open.get(grantId(note)) : undefined;
     if (span) span.to = note.t;
   }
   return [...open.values()]
-    .flatMap(({ token, process, from, to }) =>
-      to === null ? [] : [{ token: BigInt(token), process, from, to }],
+    .flatMap(({ token, to, ...span }) =>
+      to === null ? [] : [{ ...span, token: BigInt(token), to }],
     )
     .sort((a, b) => a.from - b.from);
 }

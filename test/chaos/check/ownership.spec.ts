@@ -20,7 +20,8 @@ function grant(process: string, token: string, of = 'lock/a') {
   const note = <T extends OwnershipNote['type']>(type: T, t: number, more: object = {}) =>
     ({ type, t, process, work: 'locks', of, token, ...more }) as unknown as OwnershipNote;
   return {
-    granted: (t: number) => note('granted', t, { how: 'acquire' }),
+    granted: (t: number, more: Of<'granted'> = {}) =>
+      note('granted', t, { how: 'acquire', ...more }),
     valid: (t: number) => note('valid', t),
     lost: (t: number) => note('lost', t),
     released: (t: number) => note('released', t),
@@ -302,5 +303,41 @@ describe('awaitedOwners', () => {
     ]);
     expect(await_([a.granted(90)], [])).toEqual(['Nobody has owned lock/a since the healing.']);
     expect(await_([a.granted(90), a.valid(101)], [])).toEqual([]);
+  });
+});
+
+describe('what several own at a time', () => {
+  const c = grant('2.0', '11');
+  const reading = { shared: true } as const;
+
+  it('has readers side by side, and no writer beside any', () => {
+    const readers = [...[b.granted(10, reading), a.granted(11, reading), a.valid(20), b.valid(30)]];
+    expect([...overlaps(readers), ...tokenFaults(readers)]).toEqual([]);
+    const writer = [...readers, c.granted(25), c.valid(26)];
+    expect(overlaps(writer)).toEqual([
+      expect.stringMatching(/Token 9 of 1\.0 .* Token 11 of 2\.0/),
+    ]);
+    const late = [c.granted(1), c.valid(2), ...readers];
+    expect(tokenFaults(late)).toHaveLength(2);
+  });
+
+  it('takes a reader write after that of a later reader, but of no later writer', () => {
+    const writes = [accepted('b1', '9', 100), accepted('a1', '5', 101)];
+    const readers = [a.granted(1, reading), a.sent('a1'), b.sent('b1')];
+    expect(judgeWrites([...readers, b.granted(2, reading)], writes)).toEqual([]);
+    expect(judgeWrites([...readers, b.granted(2)], writes)).toHaveLength(1);
+  });
+
+  it('has as many as there are permits, in whatever order, and no more', () => {
+    const two = [b.granted(10), a.granted(11), a.valid(30), b.valid(30)];
+    expect(overlaps(two, undefined, 2)).toEqual([]);
+    expect(tokenFaults(two, undefined, 2)).toEqual([]);
+    expect(overlaps(two)).toHaveLength(1);
+    const three = [...two, c.granted(25), c.valid(26)];
+    expect(overlaps(three, undefined, 2)).toHaveLength(2);
+    const writes = [accepted('b1', '9', 100), accepted('a1', '5', 101)];
+    const sent = [a.sent('a1'), b.sent('b1')];
+    expect(judgeWrites(sent, writes, { permits: 2 })).toEqual([]);
+    expect(judgeWrites(sent, writes)).toHaveLength(1);
   });
 });

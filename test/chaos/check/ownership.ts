@@ -5,7 +5,12 @@ import type { Note } from '../history/note.js';
  * monotonic clock's; tokens are decimal. The rules are in this folder: `one-owner.ts`, `tokens.ts`, …
  */
 export type OwnershipNote = Note & { readonly of: string } & (
-    | (Grant & { readonly type: 'granted'; readonly how: string })
+    | (Grant & {
+        readonly type: 'granted';
+        readonly how: string;
+        /** As a reader has it: others who share it may own it at the same time. */
+        readonly shared?: true;
+      })
     /** `isValid()` was true before the moment was read, and again after it. */
     | (Grant & { readonly type: 'valid' })
     /** `isValid()` was false, or the signal had aborted, for the first time. */

@@ -3,9 +3,18 @@ import { grouped, inTime } from './in-time.js';
 import type { OwnershipNote } from './ownership.js';
 import { type EndedByEtcd, isExcused, NOTHING_ENDED } from './woken-leaders.js';
 
-/** A token is one grant's alone, and larger than those of all earlier grants of the same thing. */
-export function tokenFaults(notes: readonly OwnershipNote[], byEtcd = NOTHING_ENDED): string[] {
-  return [...twins(notes), ...outOfOrder(notes, byEtcd)];
+/**
+ * A token is one grant's alone, and larger than those of all earlier grants of the same thing; of those that stand
+ * side by side, readers and the holders of permits, nobody can say which came first.
+ *
+ * @param permits how many may be valid at a time, of a semaphore
+ */
+export function tokenFaults(
+  notes: readonly OwnershipNote[],
+  byEtcd = NOTHING_ENDED,
+  permits = 1,
+): string[] {
+  return [...twins(notes), ...(permits > 1 ? [] : outOfOrder(notes, byEtcd))];
 }
 
 function twins(notes: readonly OwnershipNote[]): string[] {
@@ -29,14 +38,17 @@ function outOfOrder(notes: readonly OwnershipNote[], byEtcd: EndedByEtcd): strin
   // A grant that was never seen valid may be noted long after it: it has no place in the order.
   for (const [of, spans] of holdings(notes)) {
     let newest: Holding | null = null;
+    let newestAlone: Holding | null = null;
     for (const next of spans) {
-      if (newest && next.token <= newest.token) {
+      const former: Holding | null = next.shared ? newestAlone : newest;
+      if (former && next.token <= former.token) {
         // It was told of its turn when etcd had ended it already.
         if (isExcused(next, next.from, byEtcd)) continue;
-        faults.push(`${of}: ${shown(next)} was granted after ${shown(newest)}.`);
-      } else {
-        newest = next;
+        faults.push(`${of}: ${shown(next)} was granted after ${shown(former)}.`);
+        continue;
       }
+      if (!newest || next.token > newest.token) newest = next;
+      if (!next.shared) newestAlone = next;
     }
   }
   return faults;

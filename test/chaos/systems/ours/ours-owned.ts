@@ -21,6 +21,7 @@ export class OursOwned implements Owned {
     readonly of: string,
     token: bigint,
     private readonly ownership: Ownership,
+    readonly shared = false,
   ) {
     this.token = token.toString();
   }

@@ -3,6 +3,7 @@ import type { Evidence } from '../../check/evidence.js';
 import type { OwnershipNote } from '../../check/ownership.js';
 import { least } from '../figures.js';
 import { OwnedEvidence } from '../owned/owned-evidence.js';
+import { GIVEN_UP } from '../owned/owned-span.js';
 import { firstGrantMs } from '../recovery.js';
 import type { ChaosWork } from '../work.js';
 import { CHANGING, electionOf, STANDING } from './election-names.js';
@@ -10,7 +11,8 @@ import type { ObserverNote } from './notes.js';
 import { observerFaults } from './observed-leaders.js';
 
 const WORK = 'elections';
-const KIND = 'election/';
+const THINGS = [STANDING, CHANGING].map(electionOf);
+const OWNING = { things: THINGS, givenUp: GIVEN_UP };
 
 /** Candidates in two elections, who write under their terms, and observers of both. */
 export const elections: ChaosWork = {
@@ -21,13 +23,13 @@ export const elections: ChaosWork = {
   },
 
   check(evidence) {
-    const verdicts = new OwnedEvidence(evidence, WORK, KIND).verdicts();
+    const verdicts = new OwnedEvidence(evidence, WORK, OWNING).verdicts();
     const observed = observerFaults(observations(evidence), evidence.truth);
     return { ...verdicts, 'one-owner': [...verdicts['one-owner']!, ...observed] };
   },
 
   inconclusive(evidence, minutes) {
-    const owned = new OwnedEvidence(evidence, WORK, KIND);
+    const owned = new OwnedEvidence(evidence, WORK, OWNING);
     const seldom: [what: string, seen: number, aMinute: number][] = [
       ['terms', owned.count('granted'), 15],
       ['writes under terms that etcd took', owned.accepted.length, 20],
@@ -40,14 +42,14 @@ export const elections: ChaosWork = {
 
   awaited: (evidence, healedAt) =>
     awaitedOwners(evidence.notesOf<OwnershipNote>(WORK), {
-      ...{ healedAt, processes: [], things: [STANDING, CHANGING].map(electionOf) },
+      ...{ healedAt, processes: [], things: THINGS },
     }),
 
   // A candidate that comes and goes may have just gone.
   recoveryBoundMs: (ttlMs) => 2 * firstGrantMs(ttlMs),
 
   figures(evidence) {
-    const { counts, ...rest } = new OwnedEvidence(evidence, WORK, KIND).figures(evidence);
+    const { counts, ...rest } = new OwnedEvidence(evidence, WORK, OWNING).figures(evidence);
     return { ...rest, counts: { ...counts, observations: observations(evidence).length } };
   },
 };

@@ -7,7 +7,7 @@ import type { ChaosWork } from '../work.js';
 import { COOL, HOT, lockOf } from './lock-names.js';
 
 const WORK = 'locks';
-const KIND = 'lock/';
+const OWNING = { things: [HOT, ...COOL].map(lockOf) };
 
 /** Workers that contend for one hot lock and a few cooler ones, and write under them, in time and too late. */
 export const locks: ChaosWork = {
@@ -17,10 +17,10 @@ export const locks: ChaosWork = {
     etcd3: new URL('./etcd3.part.ts', import.meta.url),
   },
 
-  check: (evidence) => new OwnedEvidence(evidence, WORK, KIND).verdicts(),
+  check: (evidence) => new OwnedEvidence(evidence, WORK, OWNING).verdicts(),
 
   inconclusive(evidence, minutes) {
-    const owned = new OwnedEvidence(evidence, WORK, KIND);
+    const owned = new OwnedEvidence(evidence, WORK, OWNING);
     const seldom: [what: string, seen: number, aMinute: number][] = [
       ['grants of locks', owned.count('granted'), 90],
       ['writes under locks that etcd took', owned.accepted.length, 35],
@@ -41,5 +41,5 @@ export const locks: ChaosWork = {
 
   recoveryBoundMs: eachGrantMs,
 
-  figures: (evidence) => new OwnedEvidence(evidence, WORK, KIND).figures(evidence),
+  figures: (evidence) => new OwnedEvidence(evidence, WORK, OWNING).figures(evidence),
 };

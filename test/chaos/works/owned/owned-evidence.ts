@@ -1,5 +1,10 @@
 import type { Evidence, Figures, Verdicts } from '../../check/evidence.js';
-import { type AcceptedWrite, acceptedWrites, writeFaults } from '../../check/guarded-writes.js';
+import {
+  type AcceptedWrite,
+  acceptedWrites,
+  writeFaults,
+  type WritesAfterwards,
+} from '../../check/guarded-writes.js';
 import { lossFaults } from '../../check/losses.js';
 import { excusedOverlaps, overlaps } from '../../check/one-owner.js';
 import type { OwnershipNote } from '../../check/ownership.js';
@@ -7,8 +12,13 @@ import { takeOvers, takeOverSamples } from '../../check/take-overs.js';
 import { tokenFaults } from '../../check/tokens.js';
 import { type EndedByEtcd, keysOfWokenLeaders } from '../../check/woken-leaders.js';
 import type { LifeNote, NemesisNote } from '../../history/note.js';
-import { GIVEN_UP } from './owned-span.js';
 import { tally } from '../figures.js';
+
+/** What is owned in a work, and how. */
+export interface Owning extends WritesAfterwards {
+  /** Such as `lock/hot`. */
+  readonly things: readonly string[];
+}
 
 /** What a work of owners has left: its notes, and the guarded writes that etcd took of it. */
 export class OwnedEvidence {
@@ -17,25 +27,22 @@ export class OwnedEvidence {
   private readonly byEtcd: EndedByEtcd;
   readonly truth: Evidence['truth'];
 
-  /** @param kind the start of what is owned in this work, such as `lock/` */
   constructor(
     evidence: Evidence,
     work: string,
-    private readonly kind: string,
+    private readonly owning: Owning,
   ) {
     this.notes = evidence.notesOf<OwnershipNote>(work);
-    this.accepted = acceptedWrites(evidence).filter(({ of }) => of.startsWith(kind));
+    this.accepted = acceptedWrites(evidence).filter(({ of }) => owning.things.includes(of));
     this.truth = evidence.truth;
     this.byEtcd = { ended: keysOfWokenLeaders(evidence), ttlMs: evidence.ttlMs };
   }
 
   verdicts(): Verdicts {
     return {
-      'one-owner': overlaps(this.notes, this.byEtcd),
-      tokens: tokenFaults(this.notes, this.byEtcd),
-      fencing: writeFaults(this.notes, this.accepted, this, {
-        givenUp: this.kind === 'election/' ? GIVEN_UP : [],
-      }),
+      'one-owner': overlaps(this.notes, this.byEtcd, this.owning.permits),
+      tokens: tokenFaults(this.notes, this.byEtcd, this.owning.permits),
+      fencing: writeFaults(this.notes, this.accepted, this, this.owning),
       loss: lossFaults(this.notes),
     };
   }
@@ -58,6 +65,9 @@ export class OwnedEvidence {
 
   figures(evidence: Evidence): Figures {
     const { notes } = this;
+    const alone =
+      !notes.some((note) => note.type === 'granted' && note.shared) &&
+      (this.owning.permits ?? 1) === 1;
     const nemesis = evidence.notesOf<NemesisNote>('nemesis');
     const life = evidence.notesOf<LifeNote>('life');
     const answers = (outcome: string) =>
@@ -66,7 +76,11 @@ export class OwnedEvidence {
       counts: {
         'guarded writes that etcd took': this.accepted.length,
         'late writes refused': this.lateRefused('raw') + this.lateRefused('fenced'),
-        'overlaps as etcd ended a lease early': excusedOverlaps(this.notes, this.byEtcd),
+        'overlaps as etcd ended a lease early': excusedOverlaps(
+          this.notes,
+          this.byEtcd,
+          this.owning.permits,
+        ),
         'freezes that were woken from': this.count('woke'),
         ...tally('granted', notes, (note) => (note.type === 'granted' ? note.how : null)),
         ...tally('lost', notes, (note) => (note.type === 'lost' ? note.reason : null)),
@@ -77,7 +91,8 @@ export class OwnedEvidence {
         failed: answers('refused'),
         ambiguous: answers('unknown'),
       },
-      samples: takeOverSamples(takeOvers(notes, nemesis, life)),
+      // Where several own one thing at a time nobody takes it over from anybody.
+      ...(alone && { samples: takeOverSamples(takeOvers(notes, nemesis, life)) }),
     };
   }
 }

@@ -24,7 +24,8 @@ export class OwnedSpan {
     readonly owned: Owned,
     how: string,
   ) {
-    owner.book.note({ type: 'granted', ...this.grant, how });
+    const shared = owned.shared ? ({ shared: true } as const) : {};
+    owner.book.note({ type: 'granted', ...this.grant, how, ...shared });
     this.look();
   }
 

@@ -6,6 +6,8 @@ export interface Owned {
   readonly of: string;
   /** Decimal. */
   readonly token: string;
+  /** Whether others who share it may own it at the same time, as readers do. */
+  readonly shared?: boolean;
   isValid(): boolean;
   isAborted(): boolean;
   /** Why it was lost, once it was. */

@@ -3,11 +3,10 @@ import { lifeFaults } from '../../check/life-faults.js';
 import type { OwnershipNote } from '../../check/ownership.js';
 import { shutdownFaults } from '../../check/shutdown.js';
 import type { LifeNote } from '../../history/note.js';
+import { OWNING_WORKS } from '../owned/owning-works.js';
 import type { ChaosWork } from '../work.js';
 
 const IDLE = new URL('./idle.part.ts', import.meta.url);
-/** The works whose processes own things. */
-const OWNERS = ['locks', 'elections'];
 
 /** That processes live without errors that nobody should see, and end as they are asked to. */
 export const processes: ChaosWork = {
@@ -15,7 +14,7 @@ export const processes: ChaosWork = {
   parts: { ours: IDLE, etcd3: IDLE },
 
   check(evidence) {
-    const owned = OWNERS.flatMap((work) => evidence.notesOf<OwnershipNote>(work));
+    const owned = OWNING_WORKS.flatMap((work) => evidence.notesOf<OwnershipNote>(work));
     return { shutdown: shutdownFaults(owned, evidence), errors: lifeFaults(lifeOf(evidence)) };
   },
 
