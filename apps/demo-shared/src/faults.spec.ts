@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import type { LeaderTerm } from 'nestjs-etcd-coordination';
 import { TestFleet, type TestInstance } from 'nestjs-etcd-coordination/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { waitFor } from '../../../test/support/wait-for.js';
 import { DemoHold } from '../../demo-inventory/src/demo-hold.service.js';
 import { InventoryModule } from '../../demo-inventory/src/inventory.module.js';
 import { Reservations } from '../../demo-inventory/src/reservations.service.js';
@@ -89,13 +89,12 @@ describe('the demo, in the middle of its work', () => {
     expect((await fleet.leaderOf(RECONCILER)).name).not.toBe(loser.name);
 
     // The interval of the other one goes by the machine's time.
-    for (let order; order?.status !== 'reconciled'; await pause(5)) {
-      order = await fleet.time.run(orders.get(OrdersService).find(id));
-    }
-    expect(await books()).toMatchObject({ reconciled: 1, violations: [] });
-    expect(await fleet.time.run(orders.get(OrdersService).find(id))).not.toMatchObject({
-      settledBy: loser.name,
+    const find = () => fleet.time.run(orders.get(OrdersService).find(id));
+    await waitFor(async () => (await find())?.status === 'reconciled', {
+      what: 'the order to be reconciled by the other one',
     });
+    expect(await books()).toMatchObject({ reconciled: 1, violations: [] });
+    expect(await find()).not.toMatchObject({ settledBy: loser.name });
   });
 
   it('reserves nothing for one that has lost the lock in a reservation', async () => {
