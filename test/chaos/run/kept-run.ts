@@ -56,8 +56,8 @@ export function judgeAgain(folder: string, all: readonly ChaosWork[]): RunResult
   store.look();
   store.close();
 
-  const { works: named, system } = result.options;
-  const works = all.filter(({ name, parts }) => parts[system] && (named?.includes(name) ?? true));
+  // What joined since then was not done in it.
+  const works = all.filter(({ name }) => name in result.figures);
   const evidence = new RunEvidence({
     fleet: {
       ...{ slots: [], ends: new Map(kept.ends), killed: new Set(kept.killed) },

@@ -21,7 +21,9 @@ const linearizable = (notes: RegisterNote[], ...values: string[]) => {
 it('finds a register that is at the end what its last write did not leave', () => {
   const notes = [...write('a', 1), ...write('b', 10)];
   expect(linearizable(notes, 'a', 'b')).toEqual([]);
-  expect(linearizable(notes, 'a')).toEqual([expect.stringMatching(/^register\/r0: .*run read "a"/)]);
+  expect(linearizable(notes, 'a')).toEqual([
+    expect.stringMatching(/^register\/r0: .*run read "a"/),
+  ]);
   expect(linearizable(notes)).toHaveLength(1);
 });
 
