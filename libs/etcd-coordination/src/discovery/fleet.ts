@@ -1,0 +1,220 @@
+import { INSTANCE_STATES, type ServiceInstance } from '../registry/service-instance.js';
+import { Candidate } from './choose/candidate.js';
+import { Candidates } from './choose/candidates.js';
+import { asShare, hashPair, hashText } from './choose/hash.js';
+import { pick } from './choose/pick.js';
+import { readStrategy } from './choose/read-choose-options.js';
+import type { ResolvedDiscoveryOptions } from './discovery-options.js';
+import { OutlierEjection } from './outlier-ejection.js';
+import type { ChooseOptions } from './service-pool.js';
+import type { InstanceChange, InstanceChanges } from './service-view.js';
+import { SlowStart } from './slow-start.js';
+import { Zones } from './zones.js';
+
+/** Whose calls they are. */
+export interface FleetOwner {
+  /** This process's id, by which its subsets are its own. */
+  readonly instanceId: string;
+  /** The zone that this process runs in. */
+  readonly zone: string | null;
+  /** From 0 up to, and without, 1. */
+  readonly random: () => number;
+}
+
+/** Parts a key's place among the zones from its place among instances. */
+const ZONE_SALT = 0x5bd1e995;
+
+const NO_OPTIONS: ChooseOptions = {};
+
+/** The sets that a candidate is to be put into, or taken out of. */
+type Placements = Map<Candidates, Map<string, Candidate | null>>;
+
+/** The instances of one service as those that calls can go to, with what calls have taught of each. */
+export class Fleet {
+  private readonly members = new Map<string, Candidate>();
+  /** Those in which each of them stands. */
+  private readonly places = new Map<Candidate, readonly Candidates[]>();
+  private readonly all: Candidates;
+  private readonly zones: Zones;
+  /** Gone from etcd, and kept in the list. */
+  private readonly reserve = new Candidates();
+  private readonly ejection: OutlierEjection<Candidate>;
+  private readonly slowStart: SlowStart<Candidate>;
+  private readonly processHash: number;
+  private up = 0;
+  /** The moment of what goes on now. */
+  private now = 0;
+
+  constructor(
+    private readonly owner: FleetOwner,
+    { subset, zone, ejection, slowStartMs }: ResolvedDiscoveryOptions,
+  ) {
+    this.processHash = hashText(owner.instanceId);
+    this.all = new Candidates(subset?.size ?? null);
+    this.zones = new Zones(zone.minHealthy, subset?.size ?? null);
+    this.ejection = new OutlierEjection<Candidate>(
+      ejection,
+      () => this.up,
+      (candidate, isBack) => {
+        this.replace(candidate);
+        if (isBack) this.slowStart.begin(candidate, this.now);
+      },
+    );
+    this.slowStart = new SlowStart<Candidate>(slowStartMs, () => {
+      this.all.stepped();
+      this.zones.stepped();
+    });
+  }
+
+  apply({ changes, isList }: InstanceChanges, now: number): void {
+    this.now = now;
+    const placements: Placements = new Map();
+    for (const change of changes) this.applyOne(change, isList, placements);
+    settle(placements);
+    this.zones.tidy();
+  }
+
+  /** One that a call can go to now; null if there is none. */
+  choose(options: ChooseOptions = NO_OPTIONS, now: number): Candidate | null {
+    this.now = now;
+    this.ejection.advance(now);
+    this.slowStart.advance(now);
+    const strategy = readStrategy(options);
+    const { random } = this.owner;
+    const { hashKey, exclude } = options;
+    const keyHash = hashKey === undefined ? 0 : hashText(hashKey);
+    const draw = { random, now, keyHash };
+    // The same key is to stay in, or leave, the zone every time.
+    const share = hashKey === undefined ? random : () => asShare(hashPair(keyHash, ZONE_SALT));
+    const own = this.zones.choose(options.zone ?? this.owner.zone, share);
+    return (
+      (own && pick(own, strategy, draw, exclude)) ??
+      pick(this.all, strategy, draw, exclude) ??
+      // Better to call in vain than not at all.
+      pick(this.reserve, strategy, draw, exclude) ??
+      pick(this.ejected(), strategy, draw, exclude)
+    );
+  }
+
+  /** A call of a candidate begins, if it is one still. */
+  began(candidate: Candidate, now: number): void {
+    this.now = now;
+    candidate.stats.inFlight += 1;
+    this.ejection.began(candidate, now);
+  }
+
+  ended(
+    candidate: Candidate,
+    how: 'succeeded' | 'failed' | 'abandoned',
+    since: number,
+    now: number,
+  ) {
+    this.now = now;
+    const { stats } = candidate;
+    stats.inFlight -= 1;
+    if (how !== 'abandoned') stats[how](now - since, now);
+    // It may have gone, and another one have come under its id.
+    if (this.members.get(candidate.id) !== candidate) return;
+    if (how === 'failed') this.ejection.failed(candidate, now);
+    else this.ejection[how](candidate);
+  }
+
+  /** What there is, in words that follow "the service has". */
+  describe({ exclude }: ChooseOptions = NO_OPTIONS): string {
+    if (this.members.size === 0) return 'it has no instance that is registered';
+    const candidates = [...this.members.values()];
+    const states = INSTANCE_STATES.map((state) => {
+      const count = candidates.filter(({ instance }) => instance.state === state).length;
+      return count > 0 ? [`${count} ${state}`] : [];
+    }).flat();
+    const kept = candidates.filter(({ instance }) => instance.isProtected).length;
+    const excluded = candidates.filter(({ id }) => exclude?.has(id)).length;
+    const further = [
+      ...(excluded > 0 ? [`${excluded} excluded by the caller`] : []),
+      ...(this.ejection.ejected > 0 ? [`${this.ejection.ejected} ejected for failures`] : []),
+      ...(kept > 0 ? [`${kept} gone from etcd and protected`] : []),
+    ];
+    const others = further.length > 0 ? `, of which ${further.join(', ')}` : '';
+    return `of its instances there are ${states.join(', ')}${others}`;
+  }
+
+  private applyOne(
+    { id, before, after }: InstanceChange,
+    isList: boolean,
+    placements: Placements,
+  ): void {
+    this.zones.count(before, after);
+    this.up += Number(after?.state === 'up') - Number(before?.state === 'up');
+    const known = this.members.get(id);
+    const isAnother = before && after && isRegisteredAnew(before, after) && !isList;
+    if (known && (!after || isAnother)) this.remove(known, placements);
+    if (!after) return;
+    let candidate = this.members.get(id);
+    const isNew = !candidate;
+    if (candidate) candidate.instance = after;
+    else this.members.set(id, (candidate = new Candidate(after, this.processHash)));
+    this.place(candidate, placements);
+    if (after.state !== 'up') return this.slowStart.forget(candidate);
+    const wasCold = isNew || before?.state === 'down' || before?.state === 'starting';
+    if (wasCold && !isList) this.slowStart.begin(candidate, this.now);
+  }
+
+  private remove(candidate: Candidate, placements: Placements): void {
+    this.members.delete(candidate.id);
+    this.ejection.forget(candidate);
+    this.slowStart.forget(candidate);
+    this.move(candidate, [], placements);
+  }
+
+  private replace(candidate: Candidate): void {
+    const placements: Placements = new Map();
+    this.place(candidate, placements);
+    settle(placements);
+  }
+
+  private place(candidate: Candidate, placements: Placements): void {
+    const { state, isProtected, zone } = candidate.instance;
+    if (state !== 'up' || !this.ejection.isIn(candidate)) this.move(candidate, [], placements);
+    else if (isProtected) this.move(candidate, [this.reserve], placements);
+    else if (zone === null) this.move(candidate, [this.all], placements);
+    else this.move(candidate, [this.all, this.zones.of(zone)], placements);
+  }
+
+  private move(candidate: Candidate, to: readonly Candidates[], placements: Placements): void {
+    const from = this.places.get(candidate) ?? [];
+    for (const set of from) if (!to.includes(set)) put(placements, set, candidate.id, null);
+    for (const set of to) put(placements, set, candidate.id, candidate);
+    if (to.length > 0) this.places.set(candidate, to);
+    else this.places.delete(candidate);
+  }
+
+  /** Those that are up and fail: for when there is nobody else. */
+  private ejected(): Candidates {
+    const candidates = [...this.members.values()];
+    return Candidates.of(
+      candidates.filter((one) => one.instance.state === 'up' && !this.ejection.isIn(one)),
+    );
+  }
+}
+
+/** Another process, or the same after its lease was lost without anybody holding its place. */
+function isRegisteredAnew(before: ServiceInstance, after: ServiceInstance): boolean {
+  return before.createRevision !== after.createRevision && !before.isProtected;
+}
+
+function put(
+  placements: Placements,
+  set: Candidates,
+  id: string,
+  candidate: Candidate | null,
+): void {
+  let changes = placements.get(set);
+  if (!changes) placements.set(set, (changes = new Map()));
+  changes.set(id, candidate);
+}
+
+function settle(placements: Placements): void {
+  for (const [set, changes] of placements) {
+    set.update([...changes].map(([id, item]) => ({ id, item })));
+  }
+}

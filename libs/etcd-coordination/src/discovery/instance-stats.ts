@@ -1,0 +1,41 @@
+import { PeakEwma } from './peak-ewma.js';
+
+/** What a call is taken for at least that failed although the instance had no latency yet, in milliseconds. */
+const LEAST_FAILURE_MS = 1;
+
+/** What this process's own calls have taught it of one instance. */
+export class InstanceStats {
+  /** Calls that have begun and not ended. */
+  inFlight = 0;
+  /** Failures since the last success. */
+  failuresInRow = 0;
+  /** Ejections since the last success. */
+  ejections = 0;
+  private readonly latency = new PeakEwma();
+
+  /** How long a call takes, in milliseconds, by the calls until now; 0 if nothing is known. */
+  latencyMs(now: number): number {
+    return this.latency.now(now);
+  }
+
+  succeeded(tookMs: number, now: number): void {
+    this.failuresInRow = 0;
+    this.ejections = 0;
+    this.latency.observe(tookMs, now);
+  }
+
+  /**
+   * It counts as twice as slow as before: one that refuses at once would otherwise look like the
+   * fastest, and draw all calls.
+   */
+  failed(tookMs: number, now: number): void {
+    this.failuresInRow += 1;
+    const slower = 2 * this.latency.now(now);
+    this.latency.observe(Math.max(tookMs, slower, LEAST_FAILURE_MS), now);
+  }
+
+  /** Its latency is of another time. */
+  forgetLatency(): void {
+    this.latency.reset();
+  }
+}

@@ -1,0 +1,122 @@
+import type { Observable } from 'rxjs';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { ClientClosedError } from '../client/etcd.errors.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
+import type { WatchHub } from '../watch/watch-hub.js';
+import { DEFAULT_DISCOVERY_OPTIONS, type ResolvedDiscoveryOptions } from './discovery-options.js';
+import { DiscoverySnapshot } from './discovery-snapshot.js';
+import { FollowedPool, type PoolGround } from './followed-pool.js';
+import { assertServiceName } from './service-name.js';
+import type { ChooseOptions, ServicePool } from './service-pool.js';
+
+/** What the discovery stands on. */
+export interface DiscoveryParts {
+  readonly client: EtcdClient;
+  readonly watch: WatchHub;
+  readonly namespace: string;
+  /** Who this process is: its subsets are its own. */
+  readonly instanceId: string;
+  /** The zone that this process runs in, and prefers. */
+  readonly zone?: string | null;
+  readonly options?: ResolvedDiscoveryOptions;
+  /** From 0 up to, and without, 1; for tests. */
+  readonly random?: () => number;
+}
+
+/**
+ * The other services' instances, as this process knows them: local reads of what a watch keeps
+ * current, through outages of etcd and, if asked, restarts.
+ *
+ * A service is followed from the first time that it is asked for.
+ */
+export class ServiceDiscovery {
+  private readonly pools = new Map<string, FollowedPool>();
+  private readonly ground: PoolGround;
+  private closed = false;
+
+  constructor({
+    client,
+    watch,
+    namespace,
+    instanceId,
+    zone = null,
+    options = DEFAULT_DISCOVERY_OPTIONS,
+    random = Math.random,
+  }: DiscoveryParts) {
+    const snapshot = options.snapshot
+      ? new DiscoverySnapshot(options.snapshot.file, namespace, client.clock)
+      : null;
+    this.ground = { client, watch, namespace, instanceId, zone, options, random, snapshot };
+  }
+
+  /** Reads the snapshot, if there is to be one, so that it is at hand. Never rejects. */
+  async open(): Promise<void> {
+    await this.ground.snapshot?.open();
+  }
+
+  /**
+   * The instances of a service, followed from now on.
+   *
+   * @throws {InvalidDiscoveryOptionError} for a name that no service can have
+   * @throws {ClientClosedError} once the connection is closed, for a service that was not followed
+   */
+  pool(service: string): ServicePool {
+    const pool = this.poolOf(service);
+    pool.follow();
+    return pool;
+  }
+
+  /**
+   * Resolves as soon as there is a list of the service.
+   *
+   * @throws {InvalidDiscoveryOptionError} for a name that no service can have
+   * @throws what etcd refuses the list with, or the signal's reason
+   */
+  async ready(service: string, signal?: AbortSignal): Promise<void> {
+    await this.pool(service).ready(signal);
+  }
+
+  /** All instances of a service, whatever their state, in the order of their ids; none before {@link ready}. */
+  instances(service: string): readonly ServiceInstance[] {
+    return this.pool(service).instances();
+  }
+
+  /** The present list as soon as there is one, and another one after each change. Completes when the connection closes. */
+  instances$(service: string): Observable<readonly ServiceInstance[]> {
+    return this.poolOf(service).instances$;
+  }
+
+  /**
+   * One instance that can take a call.
+   *
+   * @throws {NoInstanceError} if none can, or the list is not here yet: see {@link ready}
+   * @throws {InvalidDiscoveryOptionError} for options, or a name, that cannot be
+   */
+  choose(service: string, options?: ChooseOptions): ServiceInstance {
+    return this.pool(service).choose(options);
+  }
+
+  /** The names of the services that are followed now. */
+  services(): string[] {
+    return [...this.pools].filter(([, pool]) => pool.isFollowed).map(([name]) => name);
+  }
+
+  /** Follows nothing any more, and writes the snapshot. Lists that are known can still be read. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    for (const pool of this.pools.values()) pool.close();
+    await this.ground.snapshot?.close();
+  }
+
+  private poolOf(service: string): FollowedPool {
+    assertServiceName(service);
+    let pool = this.pools.get(service);
+    if (!pool) {
+      const { client } = this.ground;
+      if (this.closed) throw new ClientClosedError(client.options.connection);
+      this.pools.set(service, (pool = new FollowedPool(this.ground, service)));
+    }
+    return pool;
+  }
+}
