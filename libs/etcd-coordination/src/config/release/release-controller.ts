@@ -12,7 +12,7 @@ import { PrefixView } from '../../watch/prefix-view.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
 import { layerPath } from '../config-layer.js';
 import { ConfigTooLargeError } from '../config.errors.js';
-import { Bell } from './bell.js';
+import { Bell } from '../../client/bell.js';
 import type { FollowedConfig } from './followed-config.js';
 import type { ReleaseTerm } from './release-leadership.js';
 import {

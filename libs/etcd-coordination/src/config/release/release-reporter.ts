@@ -7,7 +7,7 @@ import { systemClock, type MonotonicClock } from '../../client/clock.js';
 import type { EtcdSession } from '../../session/etcd-session.js';
 import type { SessionLease } from '../../session/session-lease.js';
 import type { ConfigIdentity } from '../config-identity.js';
-import { Bell } from './bell.js';
+import { Bell } from '../../client/bell.js';
 import type { FollowedConfig } from './followed-config.js';
 import type { Health, HealthChecks } from './health-checks.js';
 import { encodeReleaseReport, type ReleaseReport } from './release-report.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { settle, VirtualClock } from '../../../../../test/support/virtual-clock.js';
+import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js';
 import { Bell } from './bell.js';
 
 describe('a bell', () => {

@@ -1,4 +1,4 @@
-import { systemClock, type MonotonicClock } from '../../client/clock.js';
+import { systemClock, type MonotonicClock } from './clock.js';
 
 /** Wakes whoever waits for something to change. A ring that nobody waits for counts for the next wait. */
 export class Bell {
