@@ -3,6 +3,7 @@ import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, LeaseExistsError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
+import { settledWithin } from '../client/settled-within.js';
 import type { MonotonicClock } from '../client/clock.js';
 import { randomLeaseId } from './lease-id.js';
 import { LeaseKeeper } from './lease-keeper.js';
@@ -13,6 +14,15 @@ import { nextSessionState, type SessionEvent, type SessionState } from './sessio
 
 /** Pauses between attempts to get a lease while etcd is away. */
 const REGRANT = { initialDelayMs: 100, maxDelayMs: 2000 };
+
+/** How long the lease that was given up is kept for what is to move from it. */
+const MOVE_MS = 2000;
+
+/**
+ * Moves what stands on an older lease to this one. Resolves when that is done, or there is nothing
+ * to move; the lease's end need not be waited for.
+ */
+export type LeaseMove = (lease: SessionLease) => Promise<unknown>;
 
 interface Waiter {
   resolve(lease: SessionLease): void;
@@ -37,6 +47,7 @@ export class EtcdSession {
   private cancelRetry: () => void = () => undefined;
   /** Leases that may still stand in etcd though this process has given them up. */
   private readonly stale = new Set<string>();
+  private readonly moves = new Set<LeaseMove>();
 
   constructor(
     private readonly client: EtcdClient,
@@ -102,6 +113,16 @@ export class EtcdSession {
   /** A call showed that etcd no longer knows this lease. */
   reportGone(lease: SessionLease): void {
     lease.end('gone');
+  }
+
+  /**
+   * Has the lease that was lost revoked only when `move` is done with the new one, so that nobody
+   * sees a key go that comes back. For at most 2 s: others may be waiting for what stands on it.
+   * Returns what ends that.
+   */
+  beforeRevocation(move: LeaseMove): () => void {
+    this.moves.add(move);
+    return () => this.moves.delete(move);
   }
 
   /** Gives everything up: ends the lease here, then revokes it in etcd. Never rejects. */
@@ -185,7 +206,26 @@ export class EtcdSession {
     this.logger.debug(`Holding the lease ${hex(id)}, granted for ${ttlSeconds} s.`);
     for (const waiter of this.waiters) waiter.resolve(lease);
     this.waiters.clear();
-    void this.revokeStale();
+    void this.moveAndRevoke(lease);
+  }
+
+  private async moveAndRevoke(lease: SessionLease): Promise<void> {
+    if (this.stale.size > 0 && this.moves.size > 0) {
+      await this.moved(lease);
+      // Lost in turn: what is to move has not moved, and the next lease sees to it all.
+      if (this.current !== lease) return;
+    }
+    await this.revokeStale();
+  }
+
+  private async moved(lease: SessionLease): Promise<void> {
+    let over: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (over = resolve));
+    lease.signal.addEventListener('abort', over, { once: true });
+    const moves = [...this.moves].map(async (move) => move(lease));
+    const done = Promise.race([Promise.allSettled(moves), ended]);
+    await settledWithin(this.clock, done, MOVE_MS);
+    lease.signal.removeEventListener('abort', over);
   }
 
   /** Asks for the lease and reads back how long it was granted for, in seconds. */
