@@ -12,15 +12,19 @@ export class InvalidRegistrationError extends EtcdCoordinationError {
   }
 }
 
-/** Another process that lives is registered under the same id. */
+/** Somebody who lives is registered under the same id: another process, or this one. */
 export class DuplicateInstanceError extends EtcdCoordinationError {
   constructor(
     readonly service: string,
     readonly instanceId: string,
+    /** Whether it is this process itself. */
+    ofThisProcess = false,
   ) {
     super(
       'DUPLICATE_INSTANCE',
-      `Another process is registered as the instance "${instanceId}" of the service "${service}", and keeps its lease alive; give each process an "instanceId" of its own, or leave it out.`,
+      ofThisProcess
+        ? `This process has registered the instance "${instanceId}" of the service "${service}" already; deregister that one first, or give this one an "id" of its own.`
+        : `Another process is registered as the instance "${instanceId}" of the service "${service}", and keeps its lease alive; give each process an "instanceId" of its own, or leave it out.`,
     );
   }
 }

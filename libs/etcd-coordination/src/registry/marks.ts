@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import type { IKeyValue, ITxnRequest } from 'etcd3';
+import type { EtcdClient } from '../client/etcd-client.js';
+import {
+  EtcdNoSpaceError,
+  LeaseExistsError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
+import { verdictKey } from '../client/keys.js';
+import { randomLeaseId } from '../session/lease-id.js';
+import { isObject } from './json-record.js';
+import { optionalText, refuseUnknown, wrong } from './option-faults.js';
+import type { MarkOptions } from './registration-options.js';
+import { assertInstanceId, assertServiceName } from './validate-registration.js';
+import { decodeVerdictRecord, encodeVerdictRecord } from './verdict-record.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MAX_REASON_BYTES = 1024;
+const STATES: readonly MarkOptions['state'][] = ['down', 'draining'];
+/** What an instance says of itself, and what a prober says of it: nobody's marks. */
+const TAKEN_SOURCES = ['instance', 'probe'];
+/** How often a mark is put when others change it at the same time, or answers are lost. */
+const ATTEMPTS = 5;
+
+/** What marks stand on. */
+export interface MarksGround {
+  readonly client: EtcdClient;
+  readonly namespace: string;
+  /** The process that says so. */
+  readonly instanceId: string;
+}
+
+/**
+ * What an outside monitor or an operator says of an instance's health, for a span: each a key on a
+ * lease of its own that nobody keeps alive, so that it ends by itself, whatever becomes of its author.
+ */
+export class Marks {
+  constructor(private readonly ground: MarksGround) {}
+
+  /** As `ServiceRegistry.mark`. */
+  async mark(service: string, instanceId: string, options: MarkOptions): Promise<void> {
+    const { state, reason, forMs } = readMark(options);
+    const key = this.keyOf(service, instanceId, options.source);
+    const id = randomLeaseId();
+    try {
+      await this.grant(id, Math.ceil(forMs / 1000));
+      const mark = randomUUID();
+      const by = this.ground.instanceId;
+      const value = encodeVerdictRecord({ state, reason, by, mark, ownLease: id });
+      const request_put = { key, value, lease: id };
+      await this.replace(key, { request_put }, (found) => isMark(found, mark));
+    } catch (error) {
+      // Should the mark come late, it finds no lease.
+      await this.revoke(id);
+      throw error;
+    }
+  }
+
+  /** As `ServiceRegistry.unmark`. */
+  async unmark(service: string, instanceId: string, source?: string): Promise<void> {
+    const key = this.keyOf(service, instanceId, source);
+    await this.replace(key, { request_delete_range: { key } }, (found) => !found);
+  }
+
+  private keyOf(service: unknown, instanceId: unknown, given: unknown): Buffer {
+    const source = assertInstanceId(given ?? this.ground.instanceId, 'source');
+    if (TAKEN_SOURCES.includes(source)) {
+      throw wrong(
+        'source',
+        source,
+        'that is whose word it is not; name the monitor or the operator',
+      );
+    }
+    const id = assertInstanceId(instanceId, 'instanceId');
+    const key = verdictKey(this.ground.namespace, assertServiceName(service), id, source);
+    return Buffer.from(key);
+  }
+
+  /** Writes unless the key has changed since it was read; then it is read again. */
+  private async replace(
+    key: Buffer,
+    write: NonNullable<ITxnRequest['success']>[number],
+    isDone: (found: IKeyValue | undefined) => boolean,
+  ): Promise<void> {
+    let before: IKeyValue | undefined;
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.read(key);
+      if (isDone(found)) break;
+      before = found;
+      try {
+        if (await this.write(key, write, found)) break;
+        if (attempt === ATTEMPTS) {
+          throw new WriteOutcomeUnknownError(`The mark ${key.toString()}`, 'it goes on changing');
+        }
+      } catch (error) {
+        if (error instanceof EtcdNoSpaceError) {
+          // It may be applied all the same.
+          if (isDone(await this.read(key))) break;
+          throw error;
+        }
+        if (!(error instanceof WriteOutcomeUnknownError) || attempt === ATTEMPTS) throw error;
+      }
+    }
+    // Only a lease that was granted for the mark alone: others may have much on theirs.
+    const ownLease = before && decodeVerdictRecord(before.value)?.ownLease;
+    if (ownLease && ownLease === before?.lease) await this.revoke(ownLease);
+  }
+
+  private async write(
+    key: Buffer,
+    write: NonNullable<ITxnRequest['success']>[number],
+    found: IKeyValue | undefined,
+  ): Promise<boolean> {
+    const mod_revision = found?.mod_revision ?? '0';
+    const unchanged = { target: 'Mod', result: 'Equal', key, mod_revision } as const;
+    const request = { compare: [unchanged], success: [write], failure: [] };
+    return (await this.ground.client.txn(request, { repeatable: false })).succeeded;
+  }
+
+  private async read(key: Buffer): Promise<IKeyValue | undefined> {
+    return (await this.ground.client.range({ key })).kvs[0];
+  }
+
+  private async grant(id: string, ttlSeconds: number): Promise<void> {
+    try {
+      await this.ground.client.leaseGrant(id, ttlSeconds);
+    } catch (error) {
+      // The id is random, so it is ours: an earlier request was taken and its answer lost.
+      if (!(error instanceof LeaseExistsError)) throw error;
+    }
+  }
+
+  /** It runs out by itself at the latest. */
+  private async revoke(id: string): Promise<void> {
+    await this.ground.client.leaseRevoke(id).catch(() => undefined);
+  }
+}
+
+function isMark(found: IKeyValue | undefined, mark: string): boolean {
+  return found !== undefined && decodeVerdictRecord(found.value)?.mark === mark;
+}
+
+function readMark(given: unknown) {
+  if (!isObject(given)) throw wrong('mark', given, `give { state: 'down', reason, forMs }`);
+  refuseUnknown('mark.', given, ['state', 'reason', 'forMs', 'source']);
+  const state = STATES.find((known) => known === given['state']);
+  if (!state) throw wrong('mark.state', given['state'], `give one of ${STATES.join(', ')}`);
+  const { forMs } = given;
+  if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= DAY_MS)) {
+    throw wrong('mark.forMs', forMs, 'give milliseconds, a day (86400000) at the most');
+  }
+  return { state, reason: optionalText('mark.reason', given['reason'], MAX_REASON_BYTES), forMs };
+}
