@@ -17,10 +17,11 @@ describe('the view of a range', () => {
   let kvs: IKeyValue[];
   let revision: number;
   let view: PrefixView;
+  let laterMs: number;
   const logged = vi.fn<(text: string) => void>();
 
   beforeEach(() => {
-    [watches, kvs, revision] = [[], [], 10];
+    [watches, kvs, revision, laterMs] = [[], [], 10, 0];
     logged.mockReset();
     vi.spyOn(Logger.prototype, 'error').mockImplementation(logged);
     vi.spyOn(Logger.prototype, 'debug').mockImplementation(() => undefined);
@@ -31,7 +32,7 @@ describe('the view of a range', () => {
       },
     };
     const client = {
-      clock: systemClock,
+      clock: { ...systemClock, now: () => systemClock.now() + laterMs },
       options: { connection: 'test' },
       range: async () => ({ kvs, header: { revision: `${revision}`, cluster_id: '1' } }),
     };
@@ -74,6 +75,31 @@ describe('the view of a range', () => {
     expect([view.entries.size, view.revision]).toEqual([0, 12n]);
     expect(logged).toHaveBeenCalledTimes(4 + 2);
     expect(logged.mock.calls[0]![0]).toMatch(/^Something that follows ns\/ failed.*my fault/);
+  });
+
+  it('is no younger by what tells it of the past, after an interruption or a freeze', async () => {
+    const told = (at: number) => events({ type: 'Put', kv: put('a', at) } as IEvent);
+    const isOld = () => view.ageMs() >= 60_000;
+    await stand();
+    laterMs = 60_000;
+    const { standing, progress, behind } = watches.at(-1)!;
+    standing(20n, true, '1');
+    told(15);
+    progress!(19n);
+    expect(isOld()).toBe(true);
+    told(21);
+    expect(isOld()).toBe(false);
+
+    laterMs = 120_000;
+    behind!(null);
+    told(25);
+    progress!(40n);
+    behind!(40n);
+    told(30);
+    progress!(39n);
+    expect(isOld()).toBe(true);
+    progress!(40n);
+    expect(isOld()).toBe(false);
   });
 
   it('keeps no large answer alive by the small values that came in it, nor does what it tells', async () => {

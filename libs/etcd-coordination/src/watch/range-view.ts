@@ -80,6 +80,8 @@ export class RangeView<K extends HeldKey> {
   private elsewhere = false;
   /** When the view was last known to be current, on the monotonic clock. */
   private currentAt = -Infinity;
+  /** Up to here what is told is old, whenever it comes; null if it is not known yet up to where. */
+  private oldUpTo: bigint | null = 0n;
   /** Tells a list whose watch was replaced meanwhile that it is void. */
   private round = 0;
   private cancelTimer: (() => void) | undefined;
@@ -128,7 +130,8 @@ export class RangeView<K extends HeldKey> {
 
   /**
    * Milliseconds since the view was last known to be current: by an event, a list, or word
-   * of the stream's member that there is nothing new. Infinity before the first list.
+   * of the stream's member that there is nothing new. What catches up after an interruption or a freeze
+   * of the process does not count. Infinity before the first list.
    */
   ageMs(): number {
     return this.client.clock.now() - this.currentAt;
@@ -206,6 +209,8 @@ export class RangeView<K extends HeldKey> {
         if (!this.pending && this.isOther(clusterId)) {
           return this.beginElsewhere(`its cluster's id is ${clusterId} now`);
         }
+        // Until it has come to where its member was, it is told what happened meanwhile.
+        this.oldUpTo = revision;
         if (!resumed) {
           this.since = revision;
           if (this.pending) void this.list(round, 1);
@@ -221,9 +226,10 @@ export class RangeView<K extends HeldKey> {
         if (this.pending) for (const event of events) this.pending.push(event);
         else this.apply(events);
       },
-      progress: () => {
-        if (!this.pending) this.currentAt = this.client.clock.now();
+      progress: (revision) => {
+        if (!this.pending && this.oldUpTo !== null && revision >= this.oldUpTo) this.noteCurrent();
       },
+      behind: (upTo) => (this.oldUpTo = upTo),
       compacted: () => {
         this.logger.debug(`Events under ${this.name} were compacted away; listing it anew.`);
         this.begin();
@@ -319,9 +325,9 @@ export class RangeView<K extends HeldKey> {
   }
 
   private update(events: readonly IEvent[]): void {
-    const first = events[0];
-    if (!first) return;
-    this.currentAt = this.client.clock.now();
+    const [first, last] = [events[0], events.at(-1)];
+    if (!first || !last) return;
+    if (this.oldUpTo !== null && BigInt(last.kv.mod_revision) > this.oldUpTo) this.noteCurrent();
     // They come in order, and almost always none is in the list.
     if (BigInt(first.kv.mod_revision) <= this.listedAt) return this.updatePastList(events);
     const changes: RangeChange<K>[] = [];
@@ -365,6 +371,11 @@ export class RangeView<K extends HeldKey> {
       if (changes.length > 0) this.followers.tell({ changes, resync: false, listed: true });
     }
     if (fresh >= 0) this.update(events.slice(fresh));
+  }
+
+  private noteCurrent(): void {
+    this.oldUpTo = 0n;
+    this.currentAt = this.client.clock.now();
   }
 
   private warnOfKeys(): void {

@@ -13,10 +13,15 @@ export interface RangeWatchHandlers {
   /** Events in revision order; those of one revision always come in one call. Each comes once. */
   events(events: readonly IEvent[]): void;
   /**
-   * The member says that there is nothing new. Until etcd 3.5.17 this can overtake events, so
-   * it tells that the watch is alive, and not how far it has been told.
+   * The member says that up to `revision` there is nothing new. Until etcd 3.5.17 this can overtake
+   * events for a moment, so it is no place to resume from.
    */
-  progress?(): void;
+  progress?(revision: bigint): void;
+  /**
+   * What comes next may be old: the process stood still. It is news from `upTo` on, which the member has
+   * said since; null while that is being asked for.
+   */
+  behind?(upTo: bigint | null): void;
   /** The stream that told the watch is gone; it stands again on the next one. */
   interrupted?(): void;
   /**

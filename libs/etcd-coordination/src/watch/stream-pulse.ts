@@ -13,6 +13,8 @@ const PROBE_AFTER = 5;
 const PROBE_TIMEOUT_MS = 1000;
 /** A member that answers while its stream stays silent is believed to be busy catching up this often. */
 const PATIENCE = 4;
+/** Without a sign of this process itself for so long, it was frozen or its event loop blocked. */
+const STOOD_STILL_MS = 2 * TICK_MS;
 
 /**
  * Notices within 4 s that the member behind a watch stream is dead, although nothing on it says so: its
@@ -25,18 +27,24 @@ export class StreamPulse {
   private believed = 0;
   private probing = false;
   private stopped = false;
+  /** When this process last did something here, on the monotonic clock. */
+  private beatAt: number;
   private readonly cancelTimer: () => void;
 
   constructor(
     private readonly client: EtcdClient,
     private readonly stream: DuplexStream<IWatchRequest, IWatchResponse>,
     private readonly dead: () => void,
+    /** This process stood still: what comes now may have been on its way since long ago. */
+    private readonly stoodStill: () => void = () => undefined,
   ) {
+    this.beatAt = client.clock.now();
     this.cancelTimer = every(client.clock, TICK_MS, () => this.tick());
   }
 
   /** Something came over the stream. */
   heard(): void {
+    this.beat();
     this.silentTicks = 0;
     this.believed = 0;
   }
@@ -51,7 +59,15 @@ export class StreamPulse {
     this.cancelTimer();
   }
 
+  private beat(): void {
+    const now = this.client.clock.now();
+    const gapMs = now - this.beatAt;
+    this.beatAt = now;
+    if (gapMs > STOOD_STILL_MS) this.stoodStill();
+  }
+
   private tick(): void {
+    this.beat();
     this.silentTicks += 1;
     this.ticksWithoutProgress += 1;
     const overdue = this.ticksWithoutProgress % ASK_FOR_PROGRESS_AFTER === 0;

@@ -15,6 +15,9 @@ describe('when a watch hub opens a stream', () => {
   let isUp: boolean;
   let streams: StreamHandlers<unknown>[];
   let began: number;
+  let frozenMs: number;
+  let asked: unknown[];
+  let behind: (bigint | null)[];
   let hub: WatchHub;
 
   beforeEach(() => {
@@ -23,17 +26,23 @@ describe('when a watch hub opens a stream', () => {
     // Jitter's upper end: each pause is as long as it can be.
     vi.spyOn(Math, 'random').mockReturnValue(1);
     [opened, streams, isUp] = [[], [], false];
+    [frozenMs, asked, behind] = [0, [], []];
     began = performance.now();
     const client = {
-      clock: systemClock,
+      clock: { ...systemClock, now: () => systemClock.now() + frozenMs },
       options: { connection: 'test' },
       isAnswering: () => Promise.resolve(true),
+      txn: async (_request: unknown, { endpoint }: { endpoint: unknown }) => {
+        asked.push(endpoint);
+        if (asked.length === 1) throw new EtcdUnavailableError('KV.txn', 'not yet');
+        return { header: { revision: '70' } };
+      },
       openStream: async (_method: unknown, handlers: StreamHandlers<unknown>) => {
         opened.push(performance.now() - began);
         if (!isUp) throw new EtcdUnavailableError('Opening a stream', 'refused');
         streams.push(handlers);
         return {
-          ...{ endpoint: {}, onCurrentConnection: true },
+          ...{ endpoint: 'its member', onCurrentConnection: true },
           ...{ write: () => undefined, cancel: () => undefined },
         };
       },
@@ -44,6 +53,7 @@ describe('when a watch hub opens a stream', () => {
       events: () => undefined,
       compacted: () => undefined,
       refused: () => undefined,
+      behind: (upTo) => behind.push(upTo),
     });
   });
   afterEach(async () => {
@@ -66,6 +76,26 @@ describe('when a watch hub opens a stream', () => {
     const pauses = opened.slice(1).map((at, index) => Math.round(at - opened[index]!));
     expect(pauses).toEqual([0, 50, 100, 200, 400, 800, 1000, 1000, 1000]);
   });
+
+  it.each(['a tick', 'an answer'])(
+    'asks its member how far behind it is when the process goes on after a freeze, with %s first',
+    async (first) => {
+      isUp = true;
+      await vi.advanceTimersByTimeAsync(1);
+      const answer = { watch_id: '1', created: true, events: [], header: { revision: '60' } };
+      streams[0]!.data(answer);
+      await vi.advanceTimersByTimeAsync(1200);
+      expect(behind).toEqual([]);
+
+      frozenMs = 5_000;
+      if (first === 'an answer') streams[0]!.data({ ...answer, created: false });
+      else await vi.advanceTimersByTimeAsync(500);
+      expect(behind[0]).toBeNull();
+      await vi.advanceTimersByTimeAsync(100);
+      expect(behind).toEqual([null, 70n]);
+      expect(asked).toEqual(['its member', 'its member']);
+    },
+  );
 
   it('is at once after one that had lasted, and ever later from then on', async () => {
     await vi.advanceTimersByTimeAsync(5_000);

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import { pause } from '../client/clock.js';
 import type { DuplexStream } from '../client/duplex-stream.js';
 import type { Endpoint } from '../client/endpoint.js';
 import type { EtcdClient } from '../client/etcd-client.js';
@@ -138,15 +139,20 @@ export class WatchHub {
     this.stream = stream;
     this.openedAt = this.client.clock.now();
     this.warnedOfLogin = false;
-    this.pulse = new StreamPulse(this.client, stream, () => {
-      this.logger.warn(
-        `The watch stream of ${stream.endpoint.address.url} fell silent; moving it to another member.`,
-      );
-      this.failedEndpoint = stream.endpoint;
-      this.fragmenting = !this.fragmenting;
-      this.dropStream();
-      this.reconnectLater();
-    });
+    this.pulse = new StreamPulse(
+      this.client,
+      stream,
+      () => {
+        this.logger.warn(
+          `The watch stream of ${stream.endpoint.address.url} fell silent; moving it to another member.`,
+        );
+        this.failedEndpoint = stream.endpoint;
+        this.fragmenting = !this.fragmenting;
+        this.dropStream();
+        this.reconnectLater();
+      },
+      () => void this.findOutHowFarBehind(stream),
+    );
     for (const watch of this.watches) this.create(stream, watch);
   }
 
@@ -158,7 +164,7 @@ export class WatchHub {
   private receive(response: IWatchResponse): void {
     this.pulse?.heard();
     if (response.created) return this.answered(this.unanswered.shift(), response);
-    if (isProgress(response)) return this.progressed();
+    if (isProgress(response)) return this.progressed(response);
     const watch = this.byId.get(response.watch_id);
     if (!watch) return;
     if (response.canceled) {
@@ -170,9 +176,31 @@ export class WatchHub {
   }
 
   /** The pulse asks for it, for all watches of the stream at once. */
-  private progressed(): void {
+  private progressed({ header }: IWatchResponse): void {
     this.pulse?.progressed();
-    for (const watch of this.byId.values()) watch.handlers.progress?.();
+    const revision = BigInt(header.revision);
+    for (const watch of this.byId.values()) watch.handlers.progress?.(revision);
+  }
+
+  /**
+   * What a process finds on its stream when it goes on after a freeze was sent long before. Its member
+   * says, asked now, up to where it is old.
+   */
+  private async findOutHowFarBehind(stream: WatchStream): Promise<void> {
+    for (const watch of this.byId.values()) watch.handlers.behind?.(null);
+    for (let attempt = 1; this.stream === stream; attempt++) {
+      try {
+        // Answered by every version to every user; see Caller.probe.
+        const { header } = await this.client.txn({}, { endpoint: stream.endpoint });
+        if (this.stream !== stream) return;
+        const upTo = BigInt(header.revision);
+        for (const watch of this.byId.values()) watch.handlers.behind?.(upTo);
+        return;
+      } catch (error) {
+        if (error instanceof ClientClosedError) return;
+        await pause(this.client.clock, retryDelay(attempt, RECONNECT), undefined, { unref: true });
+      }
+    }
   }
 
   private answered(watch: RangeWatch | undefined, response: IWatchResponse): void {
