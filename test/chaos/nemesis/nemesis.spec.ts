@@ -10,7 +10,7 @@ import { waitFor } from '../../support/wait-for.js';
 
 const fault = (kind: string, part: Partial<Fault> = {}): Fault => ({
   ...{ kind, lane: 'etcd', leastPerMinute: 0 },
-  inflict: async () => null,
+  inflict: async () => false,
   ...part,
 });
 

@@ -39,7 +39,7 @@ export class Progress implements Disposable {
     else if (note.type === 'fault-begun') {
       this.counts.begun += 1;
       this.latest = note.kind;
-    } else if (note.hit) this.counts.hit += 1;
+    } else if (note.type === 'fault-over' && note.hit) this.counts.hit += 1;
   }
 
   private tell(): void {

@@ -71,7 +71,7 @@ export const delayConnections: Fault = {
   leastPerMinute: 0,
   inflict: (field) =>
     onFree(field, async (slot) => {
-      if (slot.ways.every((way) => way.connectionsOpen === 0)) return null;
+      if (slot.ways.every((way) => way.connectionsOpen === 0)) return false;
       field.begun([slot.id]);
       for (const way of slot.ways) way.delay(field.random.int(20, 300));
       await pause(field, 2_000, 4_000);
