@@ -200,6 +200,84 @@ describe('a session', () => {
     expect(session.lease).toBe(next);
   });
 
+  describe('that others move from', () => {
+    it('revokes the lost lease when all have moved, and not before', async () => {
+      await session.start();
+      const first = session.lease!;
+      const asked: string[] = [];
+      const done: (() => void)[] = [];
+      for (let i = 0; i < 2; i++) {
+        session.beforeRevocation((lease) => {
+          asked.push(lease.id);
+          return new Promise<void>((resolve) => done.push(resolve));
+        });
+      }
+      expect(asked).toEqual([]);
+      session.reportGone(first);
+      await clock.advance(0);
+      const { id } = session.lease!;
+      expect(asked).toEqual([id, id]);
+      done[0]!();
+      await settle();
+      expect(client.revoked).toEqual([]);
+      done[1]!();
+      await settle();
+      expect(client.revoked).toEqual([first.id]);
+    });
+
+    it.each<[string, () => Promise<void>]>([
+      ['hangs', () => new Promise(() => undefined)],
+      ['fails', () => Promise.reject(new Error('boom'))],
+      [
+        'throws',
+        () => {
+          throw new Error('boom');
+        },
+      ],
+    ])('revokes it within 2 s, though one of them %s', async (_, move) => {
+      await session.start();
+      const first = session.lease!;
+      session.beforeRevocation(move);
+      session.reportGone(first);
+      await clock.advance(2000);
+      expect(client.revoked).toEqual([first.id]);
+    });
+
+    it('revokes what is lost in turn with the last, and never a lease that stands', async () => {
+      await session.start();
+      const lost: string[] = [];
+      let move: () => void = () => undefined;
+      session.beforeRevocation(() => new Promise<void>((resolve) => (move = resolve)));
+      for (let i = 0; i < 3; i++) {
+        lost.push(session.lease!.id);
+        session.reportGone(session.lease!);
+        await clock.advance(100);
+        expect(client.revoked).toEqual([]);
+      }
+      move();
+      await settle();
+      expect(client.revoked).toEqual(lost);
+      expect(lost).not.toContain(session.lease!.id);
+    });
+
+    it('waits for none that has left, nor when it closes', async () => {
+      await session.start();
+      const hangs = () => new Promise(() => undefined);
+      const first = session.lease!;
+      session.beforeRevocation(hangs)();
+      session.reportGone(first);
+      await clock.advance(0);
+      expect(client.revoked).toEqual([first.id]);
+      session.beforeRevocation(hangs);
+      const second = session.lease!;
+      session.reportGone(second);
+      await clock.advance(0);
+      const third = session.lease!;
+      await session.close();
+      expect(client.revoked).toEqual([first.id, second.id, third.id]);
+    });
+  });
+
   it('draws another id for each lease, each a positive 63-bit number', async () => {
     await session.start();
     for (let i = 0; i < 20; i += 1) {
