@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { reapMount } from './reaper.js';
 import { tempFolder } from './temp-folder.js';
+import { waitFor } from './wait-for.js';
 
 const run = promisify(execFile);
 
@@ -27,8 +28,8 @@ export class SmallDisk {
 
   /** Not a byte more finds room, whatever is there stays; costs no memory. */
   async fill(): Promise<void> {
-    const { blocks, bfree, bsize } = await statfs(this.folder);
-    await this.resize(`${(blocks - bfree) * bsize}`);
+    // Refused if more was written between the two.
+    await waitFor(() => this.resizeToWhatIsUsed().then(() => true), { what: 'the disk to be full' });
   }
 
   async free(): Promise<void> {
@@ -38,6 +39,11 @@ export class SmallDisk {
   /** All that was on it is gone. */
   async unmount(): Promise<void> {
     await run('umount', ['-l', this.folder]);
+  }
+
+  private async resizeToWhatIsUsed(): Promise<void> {
+    const { blocks, bfree, bsize } = await statfs(this.folder);
+    await this.resize(`${(blocks - bfree) * bsize}`);
   }
 
   private async resize(size: string): Promise<void> {
