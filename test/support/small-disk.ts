@@ -29,7 +29,9 @@ export class SmallDisk {
   /** Not a byte more finds room, whatever is there stays; costs no memory. */
   async fill(): Promise<void> {
     // Refused if more was written between the two.
-    await waitFor(() => this.resizeToWhatIsUsed().then(() => true), { what: 'the disk to be full' });
+    await waitFor(() => this.resizeToWhatIsUsed().then(() => true), {
+      what: 'the disk to be full',
+    });
   }
 
   async free(): Promise<void> {
