@@ -27,7 +27,7 @@ export const config: ChaosWork = {
       [
         'publications that were accepted',
         count((n) => n.type === 'published' && n.outcome === 'accepted'),
-        10,
+        8,
       ],
       [
         'invalid values put past the library',

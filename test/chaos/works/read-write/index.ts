@@ -21,7 +21,7 @@ export const readWrite: ChaosWork = {
   inconclusive(evidence, minutes) {
     const owned = new OwnedEvidence(evidence, WORK, OWNING);
     return [
-      ...least('grants to read or write', owned.count('granted'), 60, minutes),
+      ...least('grants to read or write', owned.count('granted'), 30, minutes),
       ...least('writes of readers and writers that etcd took', owned.accepted.length, 10, minutes),
     ];
   },

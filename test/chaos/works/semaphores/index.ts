@@ -21,7 +21,7 @@ export const semaphores: ChaosWork = {
   inconclusive(evidence, minutes) {
     const owned = new OwnedEvidence(evidence, WORK, OWNING);
     return [
-      ...least('permits that were granted', owned.count('granted'), 60, minutes),
+      ...least('permits that were granted', owned.count('granted'), 30, minutes),
       ...least('writes under permits that etcd took', owned.accepted.length, 10, minutes),
     ];
   },
