@@ -1,7 +1,7 @@
 import { INSTANCE_STATES, type ServiceInstance } from '../registry/service-instance.js';
 import { Candidate } from './choose/candidate.js';
 import { Candidates } from './choose/candidates.js';
-import { asShare, hashPair, hashText } from './choose/hash.js';
+import { asShare, hashPair, hashText } from '../client/hash.js';
 import { pick } from './choose/pick.js';
 import { readStrategy } from './choose/read-choose-options.js';
 import type { ResolvedDiscoveryOptions } from './discovery-options.js';

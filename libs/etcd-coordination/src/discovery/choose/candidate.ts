@@ -1,6 +1,6 @@
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import { InstanceStats } from '../instance-stats.js';
-import { hashPair, hashText } from './hash.js';
+import { hashPair, hashText } from '../../client/hash.js';
 
 /** One instance as it stands for choice in this process. */
 export class Candidate {

@@ -5,7 +5,7 @@ import { serviceInstance } from '../../../../../test/support/service-instances.j
 import type { ChooseStrategy } from '../service-pool.js';
 import { Candidate } from './candidate.js';
 import { Candidates } from './candidates.js';
-import { hashText } from './hash.js';
+import { hashText } from '../../client/hash.js';
 import { STRATEGY } from './strategies.js';
 import { nearest } from './subset.js';
 

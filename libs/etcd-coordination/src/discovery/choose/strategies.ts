@@ -1,7 +1,7 @@
 import type { ChooseStrategy } from '../service-pool.js';
 import type { Candidate } from './candidate.js';
 import type { Candidates } from './candidates.js';
-import { asShare, hashPair } from './hash.js';
+import { asShare, hashPair } from '../../client/hash.js';
 
 /** What a choice is made with. */
 export interface Draw {
