@@ -112,6 +112,11 @@ export class ElectionView {
     };
   }
 
+  /** All candidates in the order in which they lead; none while they are not known yet. */
+  candidates(): Candidate[] {
+    return toCandidates(this.prefix, this.candidateKeys());
+  }
+
   /** The first key, if it is an orphan and the given one is the first behind orphans: that one is to delete it. */
   orphanAhead(key: string): IKeyValue | null {
     const keys = this.candidateKeys();
@@ -167,7 +172,11 @@ export async function readCandidates(
   const prefix = electionPrefix(namespace, election);
   const { key, rangeEnd } = prefixRange(prefix);
   const { kvs } = await client.range({ key, range_end: rangeEnd! });
-  const standing = candidatesAmong(prefix, kvs).filter((kv) => !isOrphan(prefix, kv));
+  return toCandidates(prefix, candidatesAmong(prefix, kvs));
+}
+
+function toCandidates(prefix: string, kvs: readonly IKeyValue[]): Candidate[] {
+  const standing = kvs.filter((kv) => !isOrphan(prefix, kv));
   return standing.map(({ value: record, create_revision }) => {
     const { id, value } = decodeRecord(record);
     return { candidateId: id, value, since: BigInt(create_revision) };

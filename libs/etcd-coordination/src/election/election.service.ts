@@ -150,25 +150,15 @@ export class ElectionService {
    * the election. Errors only if etcd refuses to show it, and completes at the shutdown.
    */
   observe(election: string): Observable<Leadership | null> {
-    assertElectionName(election);
-    return new Observable<Leadership | null>((subscriber) => {
-      const view = this.use(election);
-      let last: Leadership | null | undefined;
-      const tell = () => {
-        if (view.error) return subscriber.error(view.error);
-        if (!view.synced) return;
-        const leader = view.leader();
-        if (last !== undefined && isSame(last, leader)) return;
-        last = leader;
-        subscriber.next(leader);
-      };
-      const unsubscribe = view.subscribe(tell);
-      tell();
-      return () => {
-        unsubscribe();
-        this.release(election);
-      };
-    }).pipe(takeUntil(this.over));
+    return this.follow(election, (view) => view.leader(), isSame);
+  }
+
+  /**
+   * All candidates in the order in which they lead, as they change, the present ones first. Works and
+   * ends as {@link observe}.
+   */
+  candidates$(election: string): Observable<readonly Candidate[]> {
+    return this.follow(election, (view) => view.candidates(), areSame);
   }
 
   /** Who leads, as far as this process knows; null if nobody does or it does not follow the election. */
@@ -211,6 +201,33 @@ export class ElectionService {
       this.closeView(own);
       own.term$.complete();
     }
+  }
+
+  /** What the election's view shows, whenever it is another than before. */
+  private follow<T>(
+    election: string,
+    read: (view: ElectionView) => T,
+    isSameAs: (a: T, b: T) => boolean,
+  ): Observable<T> {
+    assertElectionName(election);
+    return new Observable<T>((subscriber) => {
+      const view = this.use(election);
+      let last: { readonly told: T } | null = null;
+      const tell = () => {
+        if (view.error) return subscriber.error(view.error);
+        if (!view.synced) return;
+        const shown = read(view);
+        if (last && isSameAs(last.told, shown)) return;
+        last = { told: shown };
+        subscriber.next(shown);
+      };
+      const unsubscribe = view.subscribe(tell);
+      tell();
+      return () => {
+        unsubscribe();
+        this.release(election);
+      };
+    }).pipe(takeUntil(this.over));
   }
 
   private whyLeft(): string {
@@ -311,6 +328,12 @@ function tell(work: () => unknown): void {
 
 function isSame(a: Leadership | null, b: Leadership | null): boolean {
   return a?.epoch === b?.epoch && a?.value === b?.value;
+}
+
+function areSame(a: readonly Candidate[], b: readonly Candidate[]): boolean {
+  const isAt = (candidate: Candidate, at: number) =>
+    candidate.since === b[at]!.since && candidate.value === b[at]!.value;
+  return a.length === b.length && a.every(isAt);
 }
 
 function ended(
