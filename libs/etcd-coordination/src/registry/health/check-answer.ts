@@ -84,6 +84,7 @@ function shown(value: unknown): string {
   });
 }
 
-function shorten(text: string): string {
+/** Cuts what is too long to be kept by all who follow the service. */
+export function shorten(text: string): string {
   return text.length > MAX_REASON_CHARS ? `${text.slice(0, MAX_REASON_CHARS)}…` : text;
 }

@@ -1,0 +1,226 @@
+import { Logger } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import type { EtcdClient } from '../../client/etcd-client.js';
+import { ClientClosedError } from '../../client/etcd.errors.js';
+import { featurePrefix } from '../../client/keys.js';
+import { settledWithin } from '../../client/settled-within.js';
+import { PrefixView } from '../../watch/prefix-view.js';
+import { Turnstile } from '../../watch/turnstile.js';
+import type { WatchHub } from '../../watch/watch-hub.js';
+import type { ProbeSpec } from '../service-instance.js';
+import { PROBES, type Probe } from './probe.js';
+import { activeProbers, ProbeShare, TARGETS_PER_PROBER } from './probe-share.js';
+import { type Finding, type Probed, ProbedInstance } from './probed-instance.js';
+import { ProbedInstances } from './probed-instances.js';
+import type { ProberElection } from './prober-election.js';
+import type { ProbeTools } from './probe-target.js';
+import { VerdictWriter } from './verdict-writer.js';
+
+/** How many probes one process has under way. */
+const PROBES_AT_ONCE = 64;
+/** Between two attempts to follow what etcd refuses to show, in milliseconds. */
+const REFUSED_RETRY_MS = 10_000;
+/** How long the verdicts that are under way, and the leaving, may take when the prober closes. */
+const CLOSE_BUDGET_MS = 1000;
+/** Of so many instances that went while they were down it is remembered, should they come back. */
+const MOST_REMEMBERED = 1000;
+const NOBODY = new ProbeShare([], '');
+
+/** What a prober stands on. */
+export interface ProberGround {
+  readonly client: EtcdClient;
+  readonly watch: WatchHub;
+  readonly namespace: string;
+  /** This process, as the election's candidates name it. */
+  readonly instanceId: string;
+  readonly election: ProberElection;
+}
+
+/** For tests. */
+export interface ProberSettings {
+  readonly perProber?: number;
+  readonly probes?: Readonly<Record<ProbeSpec['kind'], Probe>>;
+  readonly random?: () => number;
+}
+
+/**
+ * Takes part in the probing of all instances of a namespace that ask for it. Everybody who takes
+ * part stands in one election; the first of the candidates probe, each its share, and have a verdict
+ * stand on who fails. When one of them dies the next takes over, from the verdicts that stand.
+ *
+ * An outage of etcd stops no probing: what was found meanwhile is written when it is back.
+ */
+export class ServiceProber {
+  private readonly logger = new Logger('ServiceProber');
+  private readonly turnstile = new Turnstile(PROBES_AT_ONCE);
+  private readonly own = new Map<string, ProbedInstance>();
+  private readonly remembered = new Map<string, Finding>();
+  /** Keys that have changed since the last look. */
+  private readonly changed = new Set<string>();
+  private view: PrefixView | null = null;
+  private instances: ProbedInstances | null = null;
+  private following: Subscription | null = null;
+  private candidates: readonly string[] = [];
+  private share = NOBODY;
+  private readonly timers = new Set<() => void>();
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    private readonly ground: ProberGround,
+    private readonly settings: ProberSettings = {},
+  ) {}
+
+  /** How many instances this process probes now. */
+  get targets(): number {
+    return this.own.size;
+  }
+
+  /** Takes part from now on. Resolves when its candidacy stands, or can never do so; never rejects. */
+  async start(): Promise<void> {
+    if (this.closing) return;
+    this.followInstances();
+    this.followCandidates();
+    try {
+      await this.ground.election.join();
+    } catch (error) {
+      if (this.closing || error instanceof ClientClosedError) return;
+      this.logger.error(
+        `This process takes no part in the probing, for it cannot stand in the election of the probers: ${String(error)}`,
+      );
+    }
+  }
+
+  /** Stops all probing, and leaves the election. The verdicts stay for the next prober. Never rejects. */
+  close(): Promise<void> {
+    return (this.closing ??= this.end());
+  }
+
+  private async end(): Promise<void> {
+    for (const cancel of this.timers) cancel();
+    this.timers.clear();
+    this.following?.unsubscribe();
+    this.view?.close();
+    const writes = [...this.own.values()].map((instance) => instance.close());
+    this.own.clear();
+    const left = this.ground.election.leave().catch((error: unknown) => {
+      this.logger.warn(`The election of the probers could not be left: ${String(error)}`);
+    });
+    // What etcd does not answer now ends with the client, or with the session's lease.
+    await settledWithin(this.ground.client.clock, Promise.all([...writes, left]), CLOSE_BUDGET_MS);
+  }
+
+  private followCandidates(): void {
+    this.following = this.ground.election.candidates$.subscribe({
+      next: (candidates) => {
+        this.candidates = candidates;
+        this.look();
+      },
+      error: (error: unknown) => {
+        this.candidates = [];
+        this.look();
+        this.refused('the candidates of the probers', error, () => this.followCandidates());
+      },
+    });
+  }
+
+  private followInstances(): void {
+    const { client, watch, namespace } = this.ground;
+    const view = new PrefixView(client, watch, featurePrefix(namespace, 'registry'));
+    this.view = view;
+    this.instances = null;
+    view.follow(({ changes }) => {
+      for (const { key } of changes) this.changed.add(key);
+    });
+    view.subscribe(() => {
+      if (view.error) return this.refusedInstances(view.error);
+      if (!view.synced) return;
+      if (!this.instances) {
+        this.instances = new ProbedInstances(namespace, view.entries);
+        for (const key of [...view.entries.keys(), ...this.own.keys()]) this.changed.add(key);
+      }
+      this.look();
+    });
+  }
+
+  private refusedInstances(error: Error): void {
+    if (error instanceof ClientClosedError) return;
+    this.refused('the registry', error, () => this.followInstances());
+  }
+
+  private refused(what: string, error: unknown, again: () => void): void {
+    if (this.closing) return;
+    this.logger.error(
+      `This process cannot see ${what}, and asks again every ${REFUSED_RETRY_MS / 1000} s: ${String(error)}`,
+    );
+    const retry = () => {
+      this.timers.delete(cancel);
+      again();
+    };
+    const cancel = this.ground.client.clock.setTimer(retry, REFUSED_RETRY_MS, { unref: true });
+    this.timers.add(cancel);
+  }
+
+  /** Takes over what has changed, be it the instances or who probes them. */
+  private look(): void {
+    if (this.closing || !this.instances) return;
+    const touched = new Set<string>();
+    for (const key of this.changed) {
+      const instance = this.instances.refresh(key);
+      if (instance !== null) touched.add(instance);
+    }
+    this.changed.clear();
+    for (const key of this.reshare() ? this.everyKey() : touched) this.assign(key);
+  }
+
+  /** Whether others probe now than did before. */
+  private reshare(): boolean {
+    const { perProber = TARGETS_PER_PROBER } = this.settings;
+    const active = activeProbers(this.candidates, this.instances!.all.size, perProber);
+    const before = this.share.active;
+    if (active.length === before.length && active.every((id, index) => id === before[index])) {
+      return false;
+    }
+    this.share = new ProbeShare(active, this.ground.instanceId);
+    return true;
+  }
+
+  private everyKey(): Iterable<string> {
+    return new Set([...this.own.keys(), ...this.instances!.all.keys()]);
+  }
+
+  private assign(key: string): void {
+    const probed = this.instances!.all.get(key);
+    const own = this.own.get(key);
+    if (!probed || !this.share.isMine(key)) return own && this.drop(key, own, probed);
+    if (own) own.update(probed);
+    else this.own.set(key, this.take(key, probed));
+  }
+
+  private take(key: string, probed: Probed): ProbedInstance {
+    const known = this.remembered.get(key) ?? null;
+    this.remembered.delete(key);
+    const { client, instanceId } = this.ground;
+    const writer = new VerdictWriter(client, instanceId, this.instances!.keysOf(key)!, probed);
+    return new ProbedInstance(probed, known, writer, (kind) => this.tools(kind));
+  }
+
+  private drop(key: string, own: ProbedInstance, probed: Probed | undefined): void {
+    this.own.delete(key);
+    void own.close();
+    // If it is only its key that went, it registers again, and is no better for that.
+    if (probed || own.finding?.gate.state !== 'down') return;
+    this.remembered.set(key, own.finding);
+    const [oldest] = this.remembered.keys();
+    if (this.remembered.size > MOST_REMEMBERED) this.remembered.delete(oldest!);
+  }
+
+  private tools(kind: ProbeSpec['kind']): ProbeTools {
+    const { probes = PROBES, random = Math.random } = this.settings;
+    return {
+      clock: this.ground.client.clock,
+      probe: probes[kind],
+      random,
+      inTurn: (work) => this.turnstile.pass(work),
+    };
+  }
+}
