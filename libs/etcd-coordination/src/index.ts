@@ -58,6 +58,41 @@ export {
   SemaphorePermitsError,
 } from './lock/lock.errors.js';
 
+export { ServiceRegistry } from './registry/service.registry.js';
+export type { Registration } from './registry/registration.js';
+export type {
+  MarkOptions,
+  RegistrationHealth,
+  ServiceRegistration,
+} from './registry/registration-options.js';
+export type { HealthCheck as ServiceHealthCheck } from './registry/health/health-check.js';
+export type {
+  HealthWord,
+  InstanceState,
+  ProbeSpec,
+  ServiceInstance,
+  ServiceProtocol,
+} from './registry/service-instance.js';
+export {
+  DuplicateInstanceError,
+  InvalidRegistrationError,
+  RegistrationEndedError,
+} from './registry/registry.errors.js';
+
+export { ServiceDiscovery } from './discovery/service.discovery.js';
+export type {
+  DiscoveryOptions,
+  EjectionOptions,
+  ProtectionOptions,
+} from './discovery/discovery-options.js';
+export type {
+  Attempt,
+  ChooseOptions,
+  ChooseStrategy,
+  ServicePool,
+} from './discovery/service-pool.js';
+export { InvalidDiscoveryOptionError, NoInstanceError } from './discovery/discovery.errors.js';
+
 export {
   type FencedMethod,
   RequireFence,

@@ -4,6 +4,8 @@ import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { ElectionService } from '../election/election.service.js';
 import { LEADER_GATES, LeaderGate } from '../election/leader-gate.js';
 import { LockService } from '../lock/lock.service.js';
+import { ServiceDiscovery } from '../discovery/service.discovery.js';
+import { ServiceRegistry } from '../registry/service.registry.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import { WatchHub } from '../watch/watch-hub.js';
 import { WatchService } from '../watch/watch.service.js';
@@ -13,6 +15,7 @@ import { ConnectionRegistry } from './connection-registry.js';
 import { CoordinationConnection, type ConnectionParts } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { lockExports, lockProviders } from './lock.providers.js';
+import { registryExports, registryProviders } from './registry.providers.js';
 import {
   connectionToken,
   getCoordinationToken,
@@ -31,6 +34,8 @@ export function connectionProviders(connection: string): FactoryProvider[] {
   const watches = getCoordinationToken(WatchService, connection);
   const elections = getCoordinationToken(ElectionService, connection);
   const locks = getCoordinationToken(LockService, connection);
+  const registrations = getCoordinationToken(ServiceRegistry, connection);
+  const discovery = getCoordinationToken(ServiceDiscovery, connection);
   const gate = LEADER_GATES.token(connection);
   return [
     {
@@ -100,7 +105,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       provide: connectionToken(connection),
       useFactory: (
         registry: ConnectionRegistry,
-        ...[resolved, connected, lease, standing, watcher, service, locker, kept]: [
+        ...[resolved, connected, lease, standing, watcher, service, locker, own, others, kept]: [
           ConnectionParts['options'],
           ConnectionParts['client'],
           ConnectionParts['session'],
@@ -108,6 +113,8 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           ConnectionParts['watches'],
           ConnectionParts['elections'],
           ConnectionParts['locks'],
+          ConnectionParts['registry'],
+          ConnectionParts['discovery'],
           ConfigSnapshot | null,
         ]
       ) => {
@@ -119,6 +126,8 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           watches: watcher,
           elections: service,
           locks: locker,
+          registry: own,
+          discovery: others,
           config: configParts(connected, lease, standing, service, kept, resolved),
           snapshot: kept,
         });
@@ -127,11 +136,13 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       },
       inject: [
         ConnectionRegistry,
-        ...[options, client, session, hub, watches, elections, locks, snapshot],
+        ...[options, client, session, hub, watches, elections, locks],
+        ...[registrations, discovery, snapshot],
       ],
     },
     ...lockProviders(connection),
     ...configProviders(connection),
+    ...registryProviders(connection),
   ];
 }
 
@@ -147,5 +158,6 @@ export function connectionExports(connection: string): InjectionToken[] {
     LEADER_GATES.token(connection),
     ...lockExports(connection),
     ...configExports(connection),
+    ...registryExports(connection),
   ];
 }

@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
+import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import type { ElectionService } from '../election/election.service.js';
 import type { LockService } from '../lock/lock.service.js';
+import type { ServiceDiscovery } from '../discovery/service.discovery.js';
+import type { ServiceRegistry } from '../registry/service.registry.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { WatchService } from '../watch/watch.service.js';
@@ -24,6 +27,8 @@ export interface ConnectionParts {
   readonly elections: ElectionService;
   readonly locks: LockService;
   readonly config: ConfigParts;
+  readonly registry: ServiceRegistry;
+  readonly discovery: ServiceDiscovery;
   /** What an earlier run has kept, if it was to keep anything. */
   readonly snapshot: ConfigSnapshot | null;
 }
@@ -68,7 +73,7 @@ export class CoordinationConnection {
   }
 
   /**
-   * Stops campaigning, refuses locks to those who would have to wait, ends this process's terms,
+   * Has the process's registrations drain, stops campaigning, refuses locks to those who would have to wait, ends this process's terms,
    * drains what runs under them and under locks, and hands them over.
    * Never rejects.
    */
@@ -113,6 +118,7 @@ export class CoordinationConnection {
     const { elections, locks, config, options } = this.parts;
     // Entries and withdrawals are registrations, and so are reports.
     const callMs = options.client.timeouts.registration + SLACK_MS;
+    const noticed = this.giveNotice(drainTimeoutMs, callMs);
     await this.step('leaving releases', callMs, () => config.releases.leave());
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     // At once, for one budget: what runs under a lock may end because its term does. Work within a
@@ -124,15 +130,28 @@ export class CoordinationConnection {
       this.step('draining work and handing over leadership', drainTimeoutMs + callMs, () =>
         elections.handOver(drainTimeoutMs),
       ),
+      noticed,
     ]);
   }
 
+  /** Those who call this process hear that it drains while its servers are still open. */
+  private async giveNotice(drainTimeoutMs: number, callMs: number): Promise<void> {
+    const { registry, client, options } = this.parts;
+    if (registry.registrations.length === 0) return;
+    await this.step('saying that its services drain', callMs, () => registry.drainAll());
+    // Nothing was ever served, or nothing is to be waited for.
+    if (drainTimeoutMs > 0) await pause(client.clock, options.shutdown.noticeMs);
+  }
+
   private async shutDown(): Promise<void> {
-    const { session, watch, watches, locks, config, client, options } = this.parts;
+    const { session, watch, watches, locks, config, registry, discovery, client, options } =
+      this.parts;
     const callMs = options.client.timeouts.write + SLACK_MS;
     // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
     await this.leave(0);
     await this.step('closing configurations', callMs, () => config.store.close());
+    await this.step('deregistering', callMs, () => registry.close());
+    await this.step('closing the discovery', callMs, () => discovery.close());
     await this.step('closing the locks', callMs, () => locks.close());
     await this.step('revoking the lease', callMs, () => session.close());
     await this.step('closing the watches', SLACK_MS, async () => {

@@ -12,8 +12,11 @@ import type {
   UserCredentials,
 } from '../client/client-options.js';
 import type { MonotonicClock } from '../client/clock.js';
+import type { DiscoveryOptions, ResolvedDiscoveryOptions } from '../discovery/discovery-options.js';
 import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
 import type { LockTurns } from '../lock/lock-options.js';
+import type { RegistrationHealth, ServiceRegistration } from '../registry/registration-options.js';
+import type { ServiceProtocol } from '../registry/service-instance.js';
 import type { SessionOptions } from '../session/session-options.js';
 import type { WatchServiceOptions } from '../watch/watch.service.js';
 
@@ -21,8 +24,13 @@ import type { WatchServiceOptions } from '../watch/watch.service.js';
 export interface ServiceOptions {
   /** What the service is called, such as `orders`; the start of the default {@link CoordinationOptions.instanceId}. */
   readonly name: string;
-  /** Where this process serves, such as `http://10.0.0.7:3000`; others see it beside its candidacies. */
+  /**
+   * Where this process serves, as others reach it, such as `http://10.0.0.7:3000`: it is registered as
+   * an instance of the service there, and others see it beside its candidacies.
+   */
   readonly address?: string;
+  /** How it is spoken to there, if the address does not say it. Default `http`. */
+  readonly protocol?: ServiceProtocol;
   /** The zone or rack that this process runs in. */
   readonly zone?: string;
   /** Its share of the traffic against its peers', a number above 0. */
@@ -31,6 +39,10 @@ export interface ServiceOptions {
   readonly version?: string;
   /** Anything else that the fleet may read. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** How the instance watches over its health, and asks to be probed. */
+  readonly health?: RegistrationHealth;
+  /** `false` keeps a process with an address out of the registry. Default true. */
+  readonly register?: boolean;
 }
 
 /** How configurations are kept. */
@@ -52,6 +64,11 @@ export interface ShutdownOptions {
    * does not wait. Default 10000.
    */
   readonly drainTimeoutMs: number;
+  /**
+   * Milliseconds for which a registered instance goes on serving after it has said that it drains, so
+   * that everybody has heard of it before its servers close. Default 500; 0 does not wait.
+   */
+  readonly noticeMs: number;
 }
 
 /** What `EtcdCoordinationModule.forRoot` takes. Only `endpoints` has no default. */
@@ -83,6 +100,8 @@ export interface CoordinationOptions {
   readonly service?: ServiceOptions;
   /** How configurations are kept. */
   readonly config?: ConfigKeepingOptions;
+  /** How other services are discovered, and one of their instances is chosen. */
+  readonly discovery?: DiscoveryOptions;
   /** How it is proven that what is watched is what etcd holds. */
   readonly watch?: WatchServiceOptions;
   /** How a process passes a lock on among its own while other processes wait for it. */
@@ -124,6 +143,9 @@ export interface ResolvedCoordinationOptions {
   readonly client: ClientOptions;
   readonly session: SessionOptions;
   readonly service: ServiceOptions | undefined;
+  /** What this process registers by itself; null for nothing. */
+  readonly registration: ServiceRegistration | null;
+  readonly discovery: ResolvedDiscoveryOptions;
   readonly config: ConfigKeepingOptions & { readonly historyLimit: number };
   readonly watch: Required<WatchServiceOptions>;
   readonly lock: LockTurns;
@@ -134,4 +156,7 @@ export interface ResolvedCoordinationOptions {
 
 export const DEFAULT_NAMESPACE = 'coordination';
 
-export const DEFAULT_SHUTDOWN_OPTIONS: ShutdownOptions = { drainTimeoutMs: 10_000 };
+export const DEFAULT_SHUTDOWN_OPTIONS: ShutdownOptions = {
+  drainTimeoutMs: 10_000,
+  noticeMs: 500,
+};

@@ -8,6 +8,7 @@ import type { CoordinationAsyncOptions, CoordinationOptions } from './coordinati
 import { OPTIONS_REWRITE, type OptionsRewrite } from './coordination.tokens.js';
 import { ElectionParticipation } from './election-participation.js';
 import { GateParticipation } from './gate-participation.js';
+import { RegistryParticipation } from './registry-participation.js';
 import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
 import { readConnectionName, validateOptions } from './validate-options.js';
 
@@ -29,7 +30,13 @@ const asGiven: OptionsRewrite = (options) => options;
 class ConnectionsModule {}
 
 @Module({
-  providers: [GateParticipation, ElectionExplorer, ElectionParticipation, ConfigRetirement],
+  providers: [
+    GateParticipation,
+    ElectionExplorer,
+    ElectionParticipation,
+    RegistryParticipation,
+    ConfigRetirement,
+  ],
 })
 class ParticipationModule {}
 

@@ -91,6 +91,13 @@ export class OptionReader {
     );
   }
 
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.given[name];
+    if (value === undefined) return fallback;
+    if (typeof value === 'boolean') return value;
+    throw this.wrong(name, value, `give true or false, or leave it out for ${fallback}.`);
+  }
+
   optionalPositiveNumber(name: string): number | undefined {
     const value = this.given[name];
     if (value === undefined) return undefined;

@@ -22,6 +22,7 @@ import { isText, OptionReader } from './option-reader.js';
 import { readConfig } from './validate-config.js';
 import { readCredentials } from './validate-credentials.js';
 import { readEndpoints } from './validate-endpoints.js';
+import { readDiscovery, readOwnRegistration, readService } from './validate-service.js';
 
 const KNOWN = [
   'endpoints',
@@ -36,6 +37,7 @@ const KNOWN = [
   'session',
   'service',
   'config',
+  'discovery',
   'watch',
   'lock',
   'shutdown',
@@ -87,6 +89,8 @@ export function validateOptions(given: unknown): ResolvedCoordinationOptions {
     },
     session: readSession(options),
     service,
+    registration: readOwnRegistration(service, instanceId),
+    discovery: readDiscovery(options.optional('discovery')),
     config: readConfig(options),
     watch: readWatch(options),
     lock: readLock(options),
@@ -253,31 +257,13 @@ function readShutdown(options: OptionReader) {
       unit: 'milliseconds',
       hint: '0 hands over without waiting for running work',
     }),
-  };
-}
-
-function readService(options: OptionReader): ServiceOptions | undefined {
-  const service = options.group('service', [
-    'name',
-    'address',
-    'zone',
-    'weight',
-    'version',
-    'metadata',
-  ]);
-  if (!service) return undefined;
-  const address = service.optionalText('address');
-  const zone = service.optionalText('zone');
-  const version = service.optionalText('version');
-  const weight = service.optionalPositiveNumber('weight');
-  const metadata = service.optionalTextRecord('metadata');
-  return {
-    name: service.text('name'),
-    ...(address !== undefined && { address }),
-    ...(zone !== undefined && { zone }),
-    ...(weight !== undefined && { weight }),
-    ...(version !== undefined && { version }),
-    ...(metadata !== undefined && { metadata }),
+    noticeMs: shutdown.wholeNumber('noticeMs', {
+      fallback: DEFAULT_SHUTDOWN_OPTIONS.noticeMs,
+      least: 0,
+      most: MAX_DRAIN_MS,
+      unit: 'milliseconds',
+      hint: '0 closes its servers without giving notice',
+    }),
   };
 }
 

@@ -157,6 +157,11 @@ export class OwnRegistration implements Registration {
     return this.finished;
   }
 
+  /** Asks the health checks now. */
+  checkHealth(): void {
+    this.health.look();
+  }
+
   /** One more health check, from now on. */
   addCheck(runner: CheckRunner): void {
     this.health.add(runner);

@@ -110,6 +110,11 @@ export class ServiceRegistry {
     };
   }
 
+  /** Asks all health checks at once, rather than when their next round is due. */
+  checkHealth(): void {
+    for (const registration of this.own) registration.checkHealth();
+  }
+
   /** Has all registrations drain. Resolves when etcd has been told. Never rejects. */
   async drainAll(): Promise<void> {
     await Promise.allSettled([...this.own].map((registration) => registration.drain()));

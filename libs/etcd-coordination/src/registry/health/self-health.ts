@@ -28,6 +28,8 @@ export class SelfHealth {
   private cancelTimer: () => void = () => undefined;
   private begun = false;
   private stopped = false;
+  private looking = false;
+  private again = false;
 
   constructor(
     /** For the log. */
@@ -64,6 +66,15 @@ export class SelfHealth {
     void this.round();
   }
 
+  /** Has the next round at once: something that a check looks at has changed. */
+  look(): void {
+    if (!this.begun || this.stopped) return;
+    this.cancelTimer();
+    // One that is under way may have looked before.
+    if (this.looking) this.again = true;
+    else void this.round();
+  }
+
   /** One more check, from the next round on. What is up stays up until it fails. */
   add(runner: CheckRunner): void {
     this.runners.set(runner.name, runner);
@@ -86,6 +97,7 @@ export class SelfHealth {
 
   private async round(): Promise<void> {
     if (this.stopped) return;
+    this.looking = true;
     const { intervalMs, timeoutMs } = this.options;
     const next = this.clock.now() + intervalMs;
     const runs = [...this.runners.values()].map(async (runner) => ({
@@ -93,9 +105,11 @@ export class SelfHealth {
       outcome: await runner.run(timeoutMs),
     }));
     const results = await Promise.all(runs);
+    this.looking = false;
     if (this.stopped) return;
     this.judge([...this.judgeLoop(), ...results]);
-    const delay = Math.max(0, next - this.clock.now());
+    const delay = this.again ? 0 : Math.max(0, next - this.clock.now());
+    this.again = false;
     this.cancelTimer = this.clock.setTimer(() => void this.round(), delay, { unref: true });
   }
 

@@ -1,0 +1,106 @@
+import { Controller, Get, type INestApplication, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { freePorts } from '../../../../test/support/free-port.js';
+import { waitFor } from '../../../../test/support/wait-for.js';
+import { ServiceDiscovery } from '../discovery/service.discovery.js';
+import { EmbeddedEtcd } from '../embedded/embedded-etcd.js';
+import { DuplicateInstanceError } from '../registry/registry.errors.js';
+import type { CoordinationOptions } from './coordination-options.js';
+import { EtcdCoordinationModule } from './etcd-coordination.module.js';
+
+@Controller()
+class Stock {
+  @Get('stock')
+  stock(): string {
+    return 'plenty';
+  }
+}
+
+describe('an application that says where it serves', () => {
+  let etcd: EmbeddedEtcd;
+  let port: number;
+  const running: INestApplication[] = [];
+
+  beforeAll(async () => {
+    etcd = await EmbeddedEtcd.start({ logger: false });
+  });
+  afterAll(() => etcd.close());
+  beforeEach(async () => {
+    [port] = (await freePorts(1)) as [number];
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((app) => app.close()));
+  });
+
+  async function start(options: Partial<CoordinationOptions> = {}): Promise<INestApplication> {
+    const root = EtcdCoordinationModule.forRoot({
+      endpoints: [etcd.endpoint],
+      service: { name: 'stock', address: `http://127.0.0.1:${port}`, zone: 'a' },
+      ...options,
+    });
+    @Module({ imports: [root], controllers: [Stock] })
+    class AppModule {}
+    const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
+    running.push(app);
+    return app;
+  }
+  const statesOf = (app: INestApplication) =>
+    app
+      .get(ServiceDiscovery)
+      .instances('stock')
+      .map(({ id, state }) => [id, state]);
+
+  it('is registered while it starts, up once it listens, and drains before its server closes', async () => {
+    const consumer = await start({ instanceId: 'c', service: { name: 'orders' } });
+    await consumer.init();
+    const discovery = consumer.get(ServiceDiscovery);
+    await discovery.ready('stock');
+    expect(statesOf(consumer)).toEqual([]);
+
+    const app = await start({ instanceId: 's1' });
+    await app.init();
+    await waitFor(() => statesOf(consumer).length === 1, { what: 's1 to be registered' });
+    expect(statesOf(consumer)).toEqual([['s1', 'starting']]);
+    await app.listen(port, '127.0.0.1');
+    await waitFor(() => statesOf(consumer)[0]?.[1] === 'up', { what: 's1 to be up' });
+    const { address, zone } = discovery.choose('stock');
+    expect([address, zone]).toEqual([`http://127.0.0.1:${port}`, 'a']);
+
+    const closing = app.close();
+    await waitFor(() => statesOf(consumer)[0]?.[1] === 'draining', { what: 's1 to drain' });
+    // It has only given notice.
+    expect(await (await fetch(`${address}/stock`)).text()).toBe('plenty');
+    await closing;
+    await waitFor(() => statesOf(consumer).length === 0, { what: 's1 to be gone' });
+  });
+
+  it('does not start beside a living one of the same id', async () => {
+    await (await start({ instanceId: 'twin' })).init();
+    const second = await start({ instanceId: 'twin' });
+    await expect(second.init()).rejects.toBeInstanceOf(DuplicateInstanceError);
+  });
+
+  it('is not registered if it is not to be', async () => {
+    const service = { name: 'stock', address: `http://127.0.0.1:${port}`, register: false };
+    const app = await start({ service });
+    await app.listen(port, '127.0.0.1');
+    await app.get(ServiceDiscovery).ready('stock');
+    expect(statesOf(app)).toEqual([]);
+  });
+
+  it.each([
+    [{ address: 'http://h:0' }, 'service.address'],
+    [{ address: 'http://h:70000' }, 'service.address'],
+    [{ address: 'h:1', protocol: 'smtp' as never }, 'service.protocol'],
+    [{ address: 'h:1', metadata: { a: 'x'.repeat(65_536) } }, 'service.metadata'],
+    [{ address: 'h:1', health: { intervalMs: -1 } }, 'service.health.intervalMs'],
+  ])('refuses %j before anything connects', (service, option) => {
+    expect(() =>
+      EtcdCoordinationModule.forRoot({
+        endpoints: [etcd.endpoint],
+        service: { name: 'stock', ...service },
+      }),
+    ).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option }));
+  });
+});

@@ -1,0 +1,88 @@
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { Subscription } from 'rxjs';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { settledWithin } from '../client/settled-within.js';
+import type { HealthCheck } from '../registry/health/health-check.js';
+import { ConnectionRegistry } from './connection-registry.js';
+import type { CoordinationConnection } from './coordination-connection.js';
+
+/** The health check that the application's own HTTP server is open. */
+const LISTENING = 'listening';
+
+/**
+ * Registers the process as its options say. An application with an HTTP server is `starting` until that
+ * listens: Nest has its hooks before, and whoever called it then would be refused.
+ */
+@Injectable()
+export class RegistryParticipation implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('EtcdCoordination');
+  private listening: Subscription | undefined;
+
+  constructor(
+    private readonly registry: ConnectionRegistry,
+    private readonly http: HttpAdapterHost,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const registering = this.registry.all.filter(({ parts }) => parts.options.registration);
+    if (registering.length === 0) return;
+    this.awaitServer(registering);
+    await this.registry.allOrNone(async () => {
+      // What has no lease cannot be registered.
+      await Promise.all(registering.map((connection) => connection.start()));
+      await Promise.all(registering.map((connection) => this.register(connection)));
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.listening?.unsubscribe();
+  }
+
+  private awaitServer(registering: readonly CoordinationConnection[]): void {
+    const isOpen: HealthCheck = () =>
+      this.http.listening || { status: 'down', reason: 'the HTTP server does not listen yet' };
+    if (!hasServer(this.http)) return;
+    for (const { parts } of registering) parts.registry.addHealthCheck(LISTENING, isOpen);
+    this.listening = this.http.listen$.subscribe(() => {
+      for (const { parts } of registering) parts.registry.checkHealth();
+    });
+  }
+
+  /**
+   * The start waits for as long as a registration may take; when etcd is away for a moment it goes on
+   * all the same. A duplicate that is known by then fails it.
+   */
+  private async register(of: CoordinationConnection): Promise<void> {
+    const { client, registry, options } = of.parts;
+    const { name } = options.registration!;
+    const registering = registry.register(options.registration!);
+    const isAway = client.isAwaited || !of.hasStarted;
+    const budgetMs = isAway ? 0 : options.client.timeouts.registration;
+    if (await settledWithin(client.clock, registering, budgetMs)) return void (await registering);
+
+    const why = isAway ? 'etcd is away' : `it has taken more than ${budgetMs} ms`;
+    this.logger.warn(
+      `The application starts without being registered as an instance of "${name}": ${why}. It is tried again until it is.`,
+    );
+    registering.then(
+      () => this.logger.log(`Now registered as an instance of "${name}".`),
+      (error: unknown) => {
+        if (of.isLeaving) return;
+        const message = error instanceof EtcdCoordinationError ? error.message : String(error);
+        this.logger.error(
+          `The application is not registered as an instance of "${name}": ${message}`,
+        );
+      },
+    );
+  }
+}
+
+function hasServer({ httpAdapter }: HttpAdapterHost): boolean {
+  return Boolean(httpAdapter?.getHttpServer?.());
+}
