@@ -118,6 +118,8 @@ describe('shutdown', () => {
       'Etcd connection "default", draining work under locks: done in N ms.',
       'Etcd connection "default", draining work and handing over leadership: done in N ms.',
       'Etcd connection "default", closing configurations: done in N ms.',
+      'Etcd connection "default", deregistering: done in N ms.',
+      'Etcd connection "default", closing the discovery: done in N ms.',
       'Etcd connection "default", closing the locks: done in N ms.',
       'Etcd connection "default", revoking the lease: done in N ms.',
       'Etcd connection "default", closing the watches: done in N ms.',

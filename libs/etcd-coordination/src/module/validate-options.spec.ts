@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
+import { DEFAULT_DISCOVERY_OPTIONS } from '../discovery/discovery-options.js';
 import { InvalidOptionError } from './invalid-option.error.js';
 import { validateOptions } from './validate-options.js';
 
@@ -42,7 +43,9 @@ describe('the options', () => {
       config: { historyLimit: 50 },
       watch: { checkIntervalMs: 60_000 },
       lock: { localTurns: 16, localMs: 50 },
-      shutdown: { drainTimeoutMs: 10_000 },
+      shutdown: { drainTimeoutMs: 10_000, noticeMs: 500 },
+      registration: null,
+      discovery: DEFAULT_DISCOVERY_OPTIONS,
     });
     expect(instanceId).toMatch(new RegExp(`^${hostname()}-${process.pid}-[0-9a-f]{4}$`));
   });
@@ -69,12 +72,15 @@ describe('the options', () => {
       session: { ttlSeconds: 1 },
       service: {
         name: 'orders',
-        address: 'http://10.0.0.7:3000',
+        address: '10.0.0.7:3000',
         zone: 'a',
         weight: 0.5,
         version: '1.2.3',
+        protocol: 'https',
         metadata: { team: 'x' },
+        health: { intervalMs: 1000 },
       },
+      discovery: { slowStartMs: 0 },
       config: {
         snapshot: { file: '/var/lib/orders/config', encryptionKey: 'ab'.repeat(32) },
         historyLimit: 5,
@@ -98,14 +104,16 @@ describe('the options', () => {
         endpointSyncInterval: 0,
       },
       session: { ttlSeconds: 1 },
-      service: given.service,
+      service: { ...given.service, register: true },
+      registration: { ...given.service, id: 'orders-1' },
+      discovery: { ...DEFAULT_DISCOVERY_OPTIONS, slowStartMs: 0 },
       config: {
         snapshot: { file: '/var/lib/orders/config', encryptionKey: Buffer.alloc(32, 0xab) },
         historyLimit: 5,
       },
       watch: { checkIntervalMs: 0 },
       lock: { localTurns: 4, localMs: 50 },
-      shutdown: { drainTimeoutMs: 0 },
+      shutdown: { drainTimeoutMs: 0, noticeMs: 500 },
     });
   });
 
