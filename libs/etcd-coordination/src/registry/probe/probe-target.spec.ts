@@ -71,6 +71,12 @@ describe('a target', () => {
     expect(begun.slice(0, 3).map((at) => Math.round(at * 10) / 10)).toEqual(expected);
   });
 
+  it('is asked ten times a second at the most', async () => {
+    probing({ intervalMs: 1 });
+    await clock.advance(1000);
+    expect(begun).toHaveLength(10);
+  });
+
   it('goes down after its failures in a row and up after its passes, not before', async () => {
     const answers = ['x', 'x', null, 'x', 'y', 'answered 503', null, 'x', null, null];
     answer = async () => answers.shift() ?? null;

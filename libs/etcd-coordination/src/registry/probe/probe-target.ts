@@ -5,6 +5,8 @@ import { describeAim, type Probe, type ProbeAim } from './probe.js';
 
 /** A tenth, either way: many targets that began together do not stay together. */
 const JITTER = 0.1;
+/** Whatever a record asks for: no instance is to keep its prober busy. */
+const LEAST_INTERVAL_MS = 100;
 /** A timer that is so much too late says that this process was held up, not the target. */
 const HELD_UP_MS = 200;
 
@@ -22,7 +24,7 @@ export interface ProbeTools {
 type Outcome = { readonly fault: string | null } | null;
 
 /**
- * One instance under probing: asked every `intervalMs`, never twice at a time, and judged by its gate.
+ * One instance under probing: asked every `intervalMs`, or 100 ms if that is less, never twice at a time, and judged by its gate.
  */
 export class ProbeTarget {
   /** Why the last probe that failed did. */
@@ -52,13 +54,17 @@ export class ProbeTarget {
 
   /** Begins somewhere within the first interval: the load is spread out. */
   start(): void {
-    this.plan(this.aim.spec.intervalMs * this.tools.random());
+    this.plan(this.intervalMs * this.tools.random());
   }
 
   /** Ends what is under way. Nothing is told from here on. */
   stop(): void {
     this.cancelTimer();
     this.stopping.abort(new Error('The probing was stopped.'));
+  }
+
+  private get intervalMs(): number {
+    return Math.max(this.aim.spec.intervalMs, LEAST_INTERVAL_MS);
   }
 
   private plan(delayMs: number): void {
@@ -72,7 +78,7 @@ export class ProbeTarget {
     if (this.stopping.signal.aborted) return;
     const spread = 1 + JITTER * (2 * this.tools.random() - 1);
     const passed = this.tools.clock.now() - begun;
-    this.plan(Math.max(0, this.aim.spec.intervalMs * spread - passed));
+    this.plan(Math.max(0, this.intervalMs * spread - passed));
     if (outcome) this.judge(outcome.fault);
   }
 
