@@ -35,6 +35,15 @@ export function findOwner(kind: OwnershipKind, test: (owner: object) => boolean)
   return null;
 }
 
+/** All owners of that kind around the running call chain, the innermost first. */
+export function currentOwners(kind: OwnershipKind): readonly object[] {
+  const owners: object[] = [];
+  for (let frame = storage.getStore(); frame; frame = frame.parent) {
+    if (frame.kind === kind) owners.push(frame.owner);
+  }
+  return owners;
+}
+
 /**
  * The fence of the innermost term or lock that the running call chain stands in,
  * or null outside of any. In a handler behind `FenceInterceptor` that is the one its caller sent.

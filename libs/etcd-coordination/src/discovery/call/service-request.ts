@@ -1,0 +1,74 @@
+import { FENCE_HEADER } from '../../fencing/fence-codec.js';
+import { fenceHeaders } from '../../fencing/fence-headers.js';
+import { type ServiceUrl, readServiceUrl } from './service-url.js';
+
+/** Methods that do the same when they are done twice. */
+const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'DELETE',
+  'TRACE',
+]);
+
+const IDEMPOTENCY_KEY = 'idempotency-key';
+
+/** What `fetch` was asked, by which each instance can be asked the same. */
+export class ServiceRequest {
+  readonly url: ServiceUrl;
+  private readonly headers: Headers;
+  private readonly method: string;
+  private readonly request: Request | null;
+
+  /**
+   * @throws {InvalidServiceUrlError} for what is no address of a service
+   * @throws {TypeError} for headers that cannot be, as `fetch` does
+   */
+  constructor(
+    input: string | URL | Request,
+    private readonly init: RequestInit,
+  ) {
+    this.request = input instanceof Request ? input : null;
+    this.url = readServiceUrl(this.request ? this.request.url : (input as string | URL));
+    this.method = (init.method ?? this.request?.method ?? 'GET').toUpperCase();
+    this.headers = new Headers(init.headers ?? this.request?.headers);
+  }
+
+  /** Whether it may be made twice, as far as HTTP says. */
+  get isIdempotent(): boolean {
+    return IDEMPOTENT_METHODS.has(this.method) || this.headers.has(IDEMPOTENCY_KEY);
+  }
+
+  /** Whether its body is there only once. */
+  get isOnce(): boolean {
+    const { body } = this.init;
+    if (body === undefined || body === null) return (this.request?.body ?? null) !== null;
+    if (body instanceof ReadableStream) return true;
+    return typeof body === 'object' && Symbol.asyncIterator in body;
+  }
+
+  /** What the caller ends it by. */
+  get signal(): AbortSignal | null {
+    // Given as null, it takes the request's away.
+    if (this.init.signal !== undefined) return this.init.signal;
+    return this.request?.signal ?? null;
+  }
+
+  /**
+   * The same, made to the instance at this address, with what the running call chain owns.
+   *
+   * @throws {StaleFenceError} if that is lost: nothing may be done any more that would need it
+   */
+  to(address: string, signal: AbortSignal): Request {
+    const headers = new Headers(this.headers);
+    for (const [name, value] of Object.entries(fenceHeaders())) {
+      // What the caller has set by hand says more.
+      if (!headers.has(FENCE_HEADER)) headers.set(name, value);
+    }
+    // Not resolved against the address: a path that begins with two slashes would name another host.
+    const url = `${address}${this.url.target}`;
+    const init = { ...this.init, headers, signal, ...(this.isOnce ? { duplex: 'half' } : {}) };
+    return new Request(this.request ? new Request(url, this.request) : url, init as RequestInit);
+  }
+}
