@@ -15,7 +15,7 @@ import { deleteKey, keysUnder, leases } from '../../support/etcd-admin.js';
 import { GrpcProxy, type FaultManner } from '../../support/grpc-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
-import { keyOf, Member, NAMESPACE, recordWhen } from './member.js';
+import { keyOf, Member, NAMESPACE, recordWhen, type StandingRecord } from './member.js';
 
 const SOON = { intervalMs: 50, timeoutMs: 2000, failures: 3, passes: 2 };
 const MANNERS: FaultManner[] = ['unavailable', 'cut', 'silence'];
@@ -201,9 +201,8 @@ describeAtOnce(await serversUnderTest(), 'the probing of instances', ({ start })
     );
     const { createRevision } = await recordWhen(server.endpoint, service, 'the record');
     await deleteKey(server.endpoint, keyOf(service, 'owner'));
-    await recordWhen(
-      ...[server.endpoint, service, 'it to be back', (now) => now.createRevision > createRevision],
-    );
+    const isBack = (now: StandingRecord) => now.createRevision > createRevision;
+    await recordWhen(server.endpoint, service, 'it to be back', isBack);
     await downWhen('it to be down');
     target.status = 200;
     await upWhen('it to come up');
