@@ -48,7 +48,7 @@ describe('the command line of the chaos', () => {
 
   it('asks for help, or for kept notes to be judged again', () => {
     expect(command('-h', '--minutes', 'x')).toEqual({ do: 'help' });
-    expect(command('--recheck', 'notes')).toEqual({ do: 'recheck', folder: 'notes', out: null });
+    expect(command('--recheck', 'notes')).toEqual({ do: 'recheck', folders: ['notes'], out: null });
   });
 
   it.each([

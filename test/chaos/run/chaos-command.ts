@@ -7,7 +7,7 @@ import { type Plan, SECURITIES, type Security } from './rounds.js';
 /** What the command is for. */
 export type ChaosCommand =
   | { readonly do: 'help' }
-  | { readonly do: 'recheck'; readonly folder: string; readonly out: string | null }
+  | { readonly do: 'recheck'; readonly folders: readonly string[]; readonly out: string | null }
   | { readonly do: 'run'; readonly plan: Plan; readonly out: string | null };
 
 /** The names that there are. */
@@ -54,7 +54,7 @@ export function readCommand(
   const text = (name: keyof Given) => given[name] as string | undefined;
   const out = text('out') ?? null;
   const recheck = text('recheck');
-  if (recheck !== undefined) return { do: 'recheck', folder: recheck, out };
+  if (recheck !== undefined) return { do: 'recheck', folders: recheck.split(','), out };
 
   const one = (name: keyof Given, all: readonly string[]) => {
     const value = text(name);

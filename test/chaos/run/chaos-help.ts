@@ -22,7 +22,7 @@ what all of them noted. Writes a page, as HTML and as Markdown, of what was foun
   --mutants        all of them, one after the other
   --out FOLDER     where the page and the notes go; left out, the page goes to a temporary
                    folder, and notes are kept only of runs that failed
-  --recheck FOLDER judges kept notes once more
+  --recheck A,B    judges kept notes once more: of a run, or of all runs in a folder
 
 Exit code 0 if this library kept every promise (and every mutant was caught), 1 if not, or if a
 run was inconclusive: it saw too few operations, or faults that hit nobody. 2 if the command was

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Compaction, Evidence, TrueEvent } from '../check/evidence.js';
 import { NoteStore } from '../fleet/note-store.js';
@@ -44,6 +44,14 @@ export function keepRun(
   writeFileSync(join(folder, ABOUT), JSON.stringify(kept, null, 2));
   writeFileSync(join(folder, ETCD, 'truth.jsonl'), linesOf(evidence.truth));
   writeFileSync(join(folder, ETCD, 'final-list.jsonl'), linesOf(evidence.finalList));
+}
+
+/** The runs that are kept in a folder, which is that of one, or of some. */
+export function keptRunsIn(folder: string): string[] {
+  if (existsSync(join(folder, ABOUT)) || !existsSync(folder)) return [folder];
+  const inside = readdirSync(folder).map((name) => join(folder, name));
+  const runs = inside.filter((one) => existsSync(join(one, ABOUT)));
+  return runs.length > 0 ? runs.sort() : [folder];
 }
 
 /** Has the notes of a run that was kept judged again, by the rules as they are now. */

@@ -10,7 +10,7 @@ import { type ChaosCommand, readCommand } from './chaos-command.js';
 import { helpText } from './chaos-help.js';
 import { chaosRun } from './chaos-run.js';
 import { ChaosUsageError } from './chaos-usage.error.js';
-import { judgeAgain } from './kept-run.js';
+import { judgeAgain, keptRunsIn } from './kept-run.js';
 import { knownNames } from './known-names.js';
 import { neverHit } from './never-hit.js';
 import { Progress } from './progress.js';
@@ -51,13 +51,14 @@ export async function runCommand(args: readonly string[], terminal: Terminal): P
 }
 
 function recheck(
-  { folder, out }: Extract<ChaosCommand, { do: 'recheck' }>,
+  { folders, out }: Extract<ChaosCommand, { do: 'recheck' }>,
   terminal: Terminal,
 ): number {
-  const result = judgeAgain(resolve(folder), WORKS);
-  sayResult(result, terminal);
-  if (out !== null) terminal.say(`Report: ${writeReport([result], resolve(out))}`);
-  return hasFailed(result) ? 1 : 0;
+  const runs = folders.flatMap((folder) => keptRunsIn(resolve(folder)));
+  const results = runs.map((run) => judgeAgain(run, WORKS));
+  for (const result of results) sayResult(result, terminal);
+  if (out !== null) terminal.say(`Report: ${writeReport(results, resolve(out))}`);
+  return tellDoubts(results, terminal) || results.some(hasFailed) ? 1 : 0;
 }
 
 async function run(
@@ -80,10 +81,15 @@ async function run(
     interrupt.end();
   }
   if (results.length > 0) terminal.say(`\nReport: ${writeReport(results, folder)}`);
+  const isInDoubt = tellDoubts(results, terminal);
+  // What was ended before its time has not shown what was asked for.
+  return interrupt.signal.aborted || isInDoubt || results.some(hasFailed) ? 1 : 0;
+}
+
+function tellDoubts(results: readonly RunResult[], terminal: Terminal): boolean {
   const doubts = longDoubts(results);
   for (const doubt of doubts) terminal.say(`Inconclusive: ${doubt}`);
-  // What was ended before its time has not shown what was asked for.
-  return interrupt.signal.aborted || doubts.length > 0 || results.some(hasFailed) ? 1 : 0;
+  return doubts.length > 0;
 }
 
 /** What only all runs together can be too short of. */
