@@ -111,7 +111,8 @@ export class RequestTooLargeError extends EtcdCoordinationError {
  *
  * From etcd alone it is no proof that nothing was written: what is under way at the moment at which the
  * quota is used up is applied, and answered like this all the same (measured on 3.4 and 3.5). It is final,
- * though: what was not applied then never will be. So this library reads what stands before it says so.
+ * though: what was not applied then never will be. So this library reads what stands before it says
+ * so; of a write by the raw client nobody does.
  */
 export class EtcdNoSpaceError extends EtcdCoordinationError {
   constructor(what: string, cause?: unknown) {

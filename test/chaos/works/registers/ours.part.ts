@@ -1,3 +1,7 @@
+import {
+  EtcdNoSpaceError,
+  WriteOutcomeUnknownError,
+} from '../../../../libs/etcd-coordination/src/client/etcd.errors.js';
 import { oursCode } from '../../systems/ours/ours-code.js';
 import type { OursPart, OursSystem } from '../../systems/ours/ours-system.js';
 import type { Ground } from '../work.js';
@@ -16,8 +20,18 @@ class OursRegisters implements RegisterCalls {
 
   async write(register: string, value: string): Promise<void> {
     const { random, system } = this.ground;
-    if (random.chance(0.5)) await system.etcd.put(this.key(register)).value(value).exec();
+    if (random.chance(0.5)) await this.putRaw(register, value);
     else await system.transactions.batch().put(register, value).commit();
+  }
+
+  /** Nobody reads back what the raw client was refused for want of space, and etcd may have applied it. */
+  private async putRaw(register: string, value: string): Promise<void> {
+    try {
+      await this.ground.system.etcd.put(this.key(register)).value(value).exec();
+    } catch (error) {
+      if (!(error instanceof EtcdNoSpaceError)) throw error;
+      throw new WriteOutcomeUnknownError('a put', 'etcd says that it has no space', error);
+    }
   }
 
   async cas(register: string, expected: string | null, value: string): Promise<boolean> {
