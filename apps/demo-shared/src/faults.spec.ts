@@ -34,7 +34,7 @@ describe('the demo, in the middle of its work', () => {
     fleet = await TestFleet.empty();
     etcd = new Etcd3({ hosts: fleet.etcd.endpoint });
     for (const name of ['inventory-1', 'inventory-2']) {
-      const settings = readSettings('demo-inventory', 0, { INSTANCE_ID: name });
+      const settings = readSettings('demo-inventory', 3011, { INSTANCE_ID: name });
       await fleet.add(InventoryModule.register(settings), {
         name,
         override: (builder) =>
@@ -80,7 +80,7 @@ describe('the demo, in the middle of its work', () => {
         resolve(instance);
       };
     });
-    const settings = readSettings('demo-orders', 0, { INSTANCE_ID: 'orders-1' });
+    const settings = readSettings('demo-orders', 3001, { INSTANCE_ID: 'orders-1' });
     const orders = await fleet.add(OrdersModule.register(settings), { name: 'orders-1' });
     const { id } = await fleet.time.run(
       orders.get(OrdersService).take({ sku: 'bolt', quantity: 3 }, null),

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_RETRY, DEFAULT_TIMEOUTS } from '../client/client-options.js';
 import { systemClock } from '../client/clock.js';
-import { EtcdNoSpaceError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import {
+  EtcdNoSpaceError,
+  EtcdPermissionDeniedError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { guardedWrite } from './guarded-write.js';
 
@@ -25,7 +29,11 @@ function clientOf(...answers: (object | Error)[]) {
 describe('a guarded write', () => {
   it('is sent once if it is answered, with time left for others', async () => {
     const { client, asked } = clientOf({ succeeded: true });
-    expect(await guardedWrite(client, 'it', {})).toEqual({ succeeded: true, repeated: false });
+    expect(await guardedWrite(client, 'it', {})).toMatchObject({
+      succeeded: true,
+      repeated: false,
+      refusal: null,
+    });
     expect(asked).toHaveLength(1);
     expect(asked[0]!.repeatable).toBe(false);
     expect(asked[0]!.timeoutMs).toBeLessThanOrEqual(DEFAULT_TIMEOUTS.write / 3);
@@ -33,7 +41,10 @@ describe('a guarded write', () => {
 
   it('is sent again if an answer is lost, and says so', async () => {
     const { client } = clientOf(lost(), lost(), { succeeded: false });
-    expect(await guardedWrite(client, 'it', {})).toEqual({ succeeded: false, repeated: true });
+    expect(await guardedWrite(client, 'it', {})).toMatchObject({
+      succeeded: false,
+      repeated: true,
+    });
   });
 
   it('is given up after as many attempts as are allowed', async () => {
@@ -43,9 +54,20 @@ describe('a guarded write', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('tells a refusal for want of space with what stands, for it may have been applied', async () => {
+    const full = new EtcdNoSpaceError('KV.txn');
+    const { client } = clientOf(full, { succeeded: true, responses: ['as it is'] });
+    expect(await guardedWrite(client, 'it', {})).toMatchObject({
+      ...{ succeeded: false, refusal: full, responses: ['as it is'] },
+    });
+    const unseen = guardedWrite(clientOf(full, new Error('cut')).client, 'it', {});
+    await expect(unseen).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
+  });
+
   it('rejects with a refusal, but not once it may have been applied', async () => {
     const full = new EtcdNoSpaceError('KV.txn');
-    await expect(guardedWrite(clientOf(full).client, 'it', {})).rejects.toBe(full);
+    const forbidden = new EtcdPermissionDeniedError('KV.txn', 'me');
+    await expect(guardedWrite(clientOf(forbidden).client, 'it', {})).rejects.toBe(forbidden);
     const after = guardedWrite(clientOf(lost(), full, full).client, 'it', {});
     await expect(after).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
     // What was refused at the second time was not applied then, and can be at the third.

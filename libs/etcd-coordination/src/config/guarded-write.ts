@@ -37,7 +37,10 @@ export async function guardedWrite(
       const response = await client.txn(request, { repeatable: false, timeoutMs });
       return { ...response, repeated: lost !== null, refusal: null };
     } catch (error) {
-      if (error instanceof EtcdNoSpaceError) return await refused(client, request, error, end);
+      // Final of this request; one before it may still be on its way.
+      if (error instanceof EtcdNoSpaceError && lost === null) {
+        return await refused(client, what, request, error, end);
+      }
       if (error instanceof WriteOutcomeUnknownError) lost = error;
       else if (lost === null) throw error;
     }
@@ -49,14 +52,19 @@ export async function guardedWrite(
 /** The answer of a transaction that etcd had no space for, with what its failing branch reads. */
 async function refused(
   client: EtcdClient,
+  what: string,
   { failure = [] }: ITxnRequest,
   refusal: EtcdNoSpaceError,
   end: number,
 ): Promise<GuardedAnswer> {
   const timeoutMs = Math.max(client.options.timeouts.read, end - client.clock.now());
   const look = { compare: [], success: failure, failure: [] };
-  const response = await client.txn(look, { timeoutMs });
-  return { ...response, succeeded: false, repeated: true, refusal };
+  try {
+    const response = await client.txn(look, { timeoutMs });
+    return { ...response, succeeded: false, repeated: true, refusal };
+  } catch (error) {
+    throw new WriteOutcomeUnknownError(what, grpcFailure(error).details, error);
+  }
 }
 
 function outcomeUnknown(what: string, { cause }: WriteOutcomeUnknownError): Error {

@@ -178,6 +178,7 @@ export class ClaimEntrance {
   /** Sends a request to enter, once. Null if its answer was lost, or the claim has come to stand all the same. */
   private async ask<T>(claim: Claim, send: () => Promise<T>): Promise<T | null> {
     claim.mayStand = true;
+    claim.answered = false;
     try {
       const answer = await send();
       claim.mayStand = false;
@@ -185,6 +186,7 @@ export class ClaimEntrance {
     } catch (error) {
       if (error instanceof WriteOutcomeUnknownError) return null;
       if (error instanceof EtcdNoSpaceError) {
+        claim.answered = true;
         // It may be the last key that a full database has taken: standing unknown, it would keep everybody out.
         this.took(claim, await this.requests.look(claim));
         if (claim.revision !== null) return null;
@@ -196,7 +198,9 @@ export class ClaimEntrance {
 
   /** Finds out what came of all that was sent for this claim; nothing of it can come to stand afterwards. */
   async settle(claim: Claim): Promise<void> {
-    this.took(claim, await this.requests.settle(claim));
+    const { requests } = this;
+    // A full database takes no gate.
+    this.took(claim, await (claim.answered ? requests.look(claim) : requests.settle(claim)));
   }
 
   private took(claim: Claim, { own, kvs }: { own: IKeyValue | null; kvs: IKeyValue[] }): void {

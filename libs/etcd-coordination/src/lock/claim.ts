@@ -32,6 +32,8 @@ export class Claim {
   since = 0;
   /** A request to put the key was sent, and it is not known what came of it. */
   mayStand = false;
+  /** Whether etcd has answered all that was sent: what may stand does already, or never will. */
+  answered = false;
   /** Why its key could not be put so far, if that is so. */
   trouble: unknown = null;
   /** Who came first when it entered, if it had to wait. */

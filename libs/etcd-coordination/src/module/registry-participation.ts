@@ -13,7 +13,7 @@ import { ConnectionRegistry } from './connection-registry.js';
 import type { CoordinationConnection } from './coordination-connection.js';
 
 /** The health check that the application's own HTTP server is open. */
-const LISTENING = 'listening';
+const LISTENING = 'the HTTP server';
 
 /**
  * Registers the process as its options say. An application with an HTTP server is `starting` until that
@@ -32,8 +32,8 @@ export class RegistryParticipation implements OnApplicationBootstrap, OnModuleDe
   async onApplicationBootstrap(): Promise<void> {
     const registering = this.registry.all.filter(({ parts }) => parts.options.registration);
     if (registering.length === 0) return;
-    this.awaitServer(registering);
     await this.registry.allOrNone(async () => {
+      this.awaitServer(registering);
       // What has no lease cannot be registered.
       await Promise.all(registering.map((connection) => connection.start()));
       await Promise.all(registering.map((connection) => this.register(connection)));
@@ -46,7 +46,7 @@ export class RegistryParticipation implements OnApplicationBootstrap, OnModuleDe
 
   private awaitServer(registering: readonly CoordinationConnection[]): void {
     const isOpen: HealthCheck = () =>
-      this.http.listening || { status: 'down', reason: 'the HTTP server does not listen yet' };
+      this.http.listening || { status: 'down', reason: 'it does not listen yet' };
     if (!hasServer(this.http)) return;
     for (const { parts } of registering) parts.registry.addHealthCheck(LISTENING, isOpen);
     this.listening = this.http.listen$.subscribe(() => {

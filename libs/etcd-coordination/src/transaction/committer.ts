@@ -159,7 +159,14 @@ export class Committer {
         if (error instanceof ClientClosedError) mark.retire();
         if (error instanceof EtcdNoSpaceError) {
           const revision = await mark.look(plan.what);
-          if (revision === null) throw error;
+          if (revision === null) {
+            // A mark that ended with its lease looks like one that was never put.
+            if (lease?.isValid() === false) {
+              mark.retire();
+              throw outcomeUnknown(plan.what, error);
+            }
+            throw error;
+          }
           return { applied: true, revision: BigInt(revision) };
         }
         if (error instanceof LeaseNotFoundError && lease) {

@@ -174,7 +174,7 @@ export class RangeView<K extends HeldKey> {
     try {
       const state = await this.stateBefore(from);
       if (round !== this.round) return;
-      this.take(state);
+      this.take(state, this.currentAt);
       this.startWatch(round, from);
       this.listeners.tell();
     } catch (error) {
@@ -242,12 +242,13 @@ export class RangeView<K extends HeldKey> {
     try {
       // What differs is told with its values.
       const keysOnly = !this.keeping.values && !this.holds;
+      const askedAt = this.client.clock.now();
       const list = await listRange(this.client, this.range, { keysOnly });
       if (round !== this.round) return;
       // Restored from a backup between the two: the watch waits for a revision to come.
       if (list.revision < this.since) return this.beginElsewhere('its revision went back');
       this.listedTold = this.holds;
-      const changes = this.take(list);
+      const changes = this.take(list, askedAt);
       this.listedAt = list.revision;
       const pending = this.pending!;
       this.pending = null;
@@ -260,8 +261,8 @@ export class RangeView<K extends HeldKey> {
     }
   }
 
-  /** Replaces what is held, and gives what differed. */
-  private take(list: RangeList): RangeChange<K>[] {
+  /** Replaces what is held, which was current at a moment, and gives what differed. */
+  private take(list: RangeList, currentAt: number): RangeChange<K>[] {
     const elsewhere = this.elsewhere || this.isOther(list.clusterId);
     const wentBack = list.revision < this.revision;
     const sameHistory = !elsewhere && !wentBack;
@@ -274,7 +275,7 @@ export class RangeView<K extends HeldKey> {
     this.revision = list.revision;
     this.clusterId = list.clusterId ?? this.clusterId;
     this.holds = this.synced = true;
-    this.currentAt = this.client.clock.now();
+    this.currentAt = currentAt;
     if (list.unreadable > 0) this.warnOfKeys();
     this.check.start();
     return changes;

@@ -18,6 +18,7 @@ describe('when a watch hub opens a stream', () => {
   let frozenMs: number;
   let asked: unknown[];
   let behind: (bigint | null)[];
+  let answer: () => Promise<string>;
   let hub: WatchHub;
 
   beforeEach(() => {
@@ -27,6 +28,7 @@ describe('when a watch hub opens a stream', () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     [opened, streams, isUp] = [[], [], false];
     [frozenMs, asked, behind] = [0, [], []];
+    answer = () => Promise.resolve('70');
     began = performance.now();
     const client = {
       clock: { ...systemClock, now: () => systemClock.now() + frozenMs },
@@ -35,7 +37,7 @@ describe('when a watch hub opens a stream', () => {
       txn: async (_request: unknown, { endpoint }: { endpoint: unknown }) => {
         asked.push(endpoint);
         if (asked.length === 1) throw new EtcdUnavailableError('KV.txn', 'not yet');
-        return { header: { revision: '70' } };
+        return { header: { revision: await answer() } };
       },
       openStream: async (_method: unknown, handlers: StreamHandlers<unknown>) => {
         opened.push(performance.now() - began);
@@ -96,6 +98,27 @@ describe('when a watch hub opens a stream', () => {
       expect(asked).toEqual(['its member', 'its member']);
     },
   );
+
+  it('takes no answer of before a freeze for that of after it, and tells a watch that stands since', async () => {
+    isUp = true;
+    asked.push('so that the next is answered');
+    const answers: ((revision: string) => void)[] = [];
+    answer = () => new Promise((resolve) => answers.push(resolve));
+    await vi.advanceTimersByTimeAsync(1);
+    const created = { watch_id: '1', created: true, events: [], header: { revision: '60' } };
+    frozenMs = 5_000;
+    streams[0]!.data(created);
+    expect(behind).toEqual([null]);
+    frozenMs = 10_000;
+    await vi.advanceTimersByTimeAsync(500);
+    expect(behind).toEqual([null, null]);
+    answers[0]!('70');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(behind).toEqual([null, null]);
+    answers[1]!('90');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(behind).toEqual([null, null, 90n]);
+  });
 
   it('is at once after one that had lasted, and ever later from then on', async () => {
     await vi.advanceTimersByTimeAsync(5_000);

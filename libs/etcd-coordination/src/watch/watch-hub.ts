@@ -10,6 +10,7 @@ import {
   EtcdPermissionDeniedError,
   EtcdRequestError,
 } from '../client/etcd.errors.js';
+import { isFinalFailure } from '../client/final-failure.js';
 import { isStaleToken, type GrpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { rangeHolds, type KeyRange } from './key-range.js';
@@ -42,6 +43,8 @@ export class WatchHub {
   private stream: WatchStream | null = null;
   private pulse: StreamPulse | null = null;
   private opening = false;
+  /** The freeze of this process after which the stream's member has yet to say where it is. */
+  private standstill: symbol | null = null;
   /** Streams in a row that broke soon after they were opened, or were not. */
   private failures = 0;
   private openedAt = -Infinity;
@@ -182,22 +185,34 @@ export class WatchHub {
     for (const watch of this.byId.values()) watch.handlers.progress?.(revision);
   }
 
+  private tellBehind(upTo: bigint | null): void {
+    for (const watch of this.byId.values()) watch.handlers.behind?.(upTo);
+  }
+
   /**
    * What a process finds on its stream when it goes on after a freeze was sent long before. Its member
    * says, asked now, up to where it is old.
    */
   private async findOutHowFarBehind(stream: WatchStream): Promise<void> {
-    for (const watch of this.byId.values()) watch.handlers.behind?.(null);
-    for (let attempt = 1; this.stream === stream; attempt++) {
+    const standstill = (this.standstill = Symbol('one freeze'));
+    this.tellBehind(null);
+    // What was asked after an earlier freeze may be answered with what was true before this one.
+    const isNewest = () => this.stream === stream && this.standstill === standstill;
+    for (let attempt = 1; isNewest(); attempt++) {
       try {
         // Answered by every version to every user; see Caller.probe.
         const { header } = await this.client.txn({}, { endpoint: stream.endpoint });
-        if (this.stream !== stream) return;
-        const upTo = BigInt(header.revision);
-        for (const watch of this.byId.values()) watch.handlers.behind?.(upTo);
+        if (!isNewest()) return;
+        this.standstill = null;
+        this.tellBehind(BigInt(header.revision));
         return;
       } catch (error) {
         if (error instanceof ClientClosedError) return;
+        if (isNewest() && isFinalFailure(error)) {
+          // It will never say: the next stream does, when its watches stand.
+          this.dropStream();
+          return this.reconnectLater();
+        }
         await pause(this.client.clock, retryDelay(attempt, RECONNECT), undefined, { unref: true });
       }
     }
@@ -209,6 +224,8 @@ export class WatchHub {
     if (watch.cancelled) return this.cancelOnStream(response.watch_id);
     this.byId.set(response.watch_id, watch);
     watch.created(response);
+    // It was answered before a freeze, perhaps, and is told of what came since.
+    if (this.standstill) watch.handlers.behind?.(null);
   }
 
   private cancelledByServer(watch: RangeWatch, response: IWatchResponse): void {
@@ -291,6 +308,7 @@ export class WatchHub {
   private dropStream(): void {
     this.pulse?.stop();
     this.pulse = null;
+    this.standstill = null;
     this.stream?.cancel();
     this.stream = null;
     for (const watch of this.byId.values()) watch.handlers.interrupted?.();
