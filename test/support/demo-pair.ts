@@ -33,7 +33,8 @@ export class DemoPair {
   }
 
   readonly settingsOf = (service: string, env: NodeJS.ProcessEnv): DemoSettings =>
-    readSettings(service, 0, {
+    // Where it would be, for its registration; the fleet listens where it is free.
+    readSettings(service, 3001, {
       INSTANCE_ID: service,
       ETCD_ENDPOINTS: this.fleet.etcd.endpoint,
       ...env,

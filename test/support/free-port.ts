@@ -5,6 +5,9 @@ import { createServer } from 'node:net';
 const LOWEST = 10_000;
 const COUNT = 20_000;
 
+/** Free, and yet no use: `fetch` refuses to call it (the bad ports of its standard), whoever listens there. */
+const REFUSED_BY_FETCH = 10_080;
+
 /** Where this process goes on looking; processes beside it begin elsewhere, or they would race. */
 let next = (process.pid * 211) % COUNT;
 
@@ -14,7 +17,7 @@ export async function freePorts(count: number): Promise<number[]> {
   while (ports.length < count) {
     const port = LOWEST + next;
     next = (next + 1) % COUNT;
-    if (await isFree(port)) ports.push(port);
+    if (port !== REFUSED_BY_FETCH && (await isFree(port))) ports.push(port);
   }
   return ports;
 }

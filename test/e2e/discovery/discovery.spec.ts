@@ -119,7 +119,8 @@ describeAtOnce(servers, 'discovery', ({ start }) => {
   it('keeps a list of which 500 expire at once, until they are back', async () => {
     const fleet = ids(500);
     const consumerOf500 = await Consumer.start(server.endpoint);
-    await putFleet(server.endpoint, 'mass', fleet, 3);
+    // Long enough for all to be put, and listed, before the first of them expires.
+    await putFleet(server.endpoint, 'mass', fleet, 12);
     await consumerOf500.discovery.ready('mass');
     await consumerOf500.waitForIds('mass', fleet);
     const log = new ListLog(consumerOf500, 'mass');
@@ -127,7 +128,7 @@ describeAtOnce(servers, 'discovery', ({ start }) => {
       consumerOf500.discovery.instances('mass').filter(({ isProtected }) => isProtected).length;
     await waitFor(() => kept() === 500, {
       what: () => `500 to be protected, not ${kept()}`,
-      timeoutMs: 20_000,
+      timeoutMs: 40_000,
     });
     expect(Math.min(...log.sizes)).toBeGreaterThanOrEqual(250);
     const prefix = registryPrefix(NAMESPACE, 'mass');
@@ -137,7 +138,7 @@ describeAtOnce(servers, 'discovery', ({ start }) => {
     await waitFor(() => kept() === 499, { what: 'one to be back' });
     expect(consumerOf500.discovery.choose('mass').id).toBe('i007');
     await consumerOf500.close();
-  });
+  }, 90_000);
 
   it('never shows those as gone that went in an outage, all at once', async () => {
     const fleet = ids(20);
