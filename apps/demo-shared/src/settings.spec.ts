@@ -50,8 +50,9 @@ describe('readSettings', () => {
   });
 
   it.each([
-    ['PORT', 'http', 'PORT is "http": it must be a whole number from 0 to 65535.'],
-    ['PORT', '65536', 'PORT is "65536": it must be a whole number from 0 to 65535.'],
+    ['PORT', 'http', 'PORT is "http": it must be a whole number from 1 to 65535.'],
+    ['PORT', '0', 'PORT is "0": it must be a whole number from 1 to 65535.'],
+    ['PORT', '65536', 'PORT is "65536": it must be a whole number from 1 to 65535.'],
     ['SESSION_TTL', '0', 'SESSION_TTL is "0": it must be a whole number from 1 to 3600.'],
     ['DEMO_PREFIX', 'a/b', 'DEMO_PREFIX is "a/b": use letters, digits, ".", "_" and "-" only.'],
     [

@@ -51,7 +51,7 @@ export function readSettings(
 ): DemoSettings {
   const prefix = plainName('DEMO_PREFIX', env.DEMO_PREFIX, 'demo');
   const host = env.HOST || '127.0.0.1';
-  const port = wholeNumber('PORT', env.PORT, defaultPort, 0, 65_535);
+  const port = wholeNumber('PORT', env.PORT, defaultPort, 1, 65_535);
   return {
     service,
     instanceId: env.INSTANCE_ID || `${service}-${hostname()}-${process.pid}`,

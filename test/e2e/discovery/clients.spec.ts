@@ -1,27 +1,7 @@
 import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  loadPackageDefinition,
-  Server,
-  ServerCredentials,
-  type ServiceClientConstructor,
-} from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import {
-  Controller,
-  Global,
-  Inject,
-  Injectable,
-  Module,
-  type DynamicModule,
-  type INestApplication,
-  type Type,
-} from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
 import {
   Client,
-  type ClientGrpc,
   type ClientProxy,
   ClientsModule,
   EventPattern,
@@ -32,8 +12,7 @@ import {
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom, from, lastValueFrom, toArray, type Observable } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ServiceDiscovery } from '../../../libs/etcd-coordination/src/discovery/service.discovery.js';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { NoInstanceError } from '../../../libs/etcd-coordination/src/discovery/discovery.errors.js';
 import { runOwning } from '../../../libs/etcd-coordination/src/context/ownership-context.js';
 import { CallTimeoutError } from '../../../libs/etcd-coordination/src/discovery/call/call.errors.js';
@@ -52,19 +31,10 @@ import { failureOf } from '../../support/failure-of.js';
 import { FakeServicePool } from '../../support/fake-service-pool.js';
 import { fenceOf } from '../../support/fences.js';
 import { freePort } from '../../support/free-port.js';
-import { serviceInstance } from '../../support/service-instances.js';
 import { waitFor } from '../../support/wait-for.js';
+import { at, boot, poolOf, registryOf, useClosers } from './client-stage.js';
 
-const closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
-
-function at(id: string, port: number, protocol: 'tcp' | 'grpc' = 'tcp'): ServiceInstance {
-  const host = '127.0.0.1';
-  return serviceInstance(id, { protocol, host, port, address: `${protocol}://${host}:${port}` });
-}
+const closers = useClosers();
 
 /** What instances were told, in order. */
 const told: string[] = [];
@@ -140,10 +110,6 @@ function resetting(id: string): Promise<ServiceInstance> {
       socket.resetAndDestroy();
     }),
   );
-}
-
-function poolOf(...instances: readonly ServiceInstance[]): FakeServicePool {
-  return new FakeServicePool('stock', instances);
 }
 
 function clientOf(
@@ -302,26 +268,6 @@ describe('a client of messages that follows the registry', () => {
   });
 });
 
-/** In the place of the etcd module: what an application knows of its services. */
-function registryOf(pools: Record<string, FakeServicePool>): DynamicModule {
-  @Global()
-  @Module({})
-  class RegistryModule {}
-  const discovery = { pool: (service: string) => pools[service] ?? FakeServicePool.of() };
-  return {
-    module: RegistryModule,
-    providers: [{ provide: ServiceDiscovery, useValue: discovery }],
-    exports: [ServiceDiscovery],
-  };
-}
-
-async function boot(...imports: (DynamicModule | Type)[]): Promise<INestApplication> {
-  const module = await Test.createTestingModule({ imports }).compile();
-  const app = module.createNestApplication({ logger: false });
-  closers.push(() => app.close());
-  return app.init();
-}
-
 describe('clients in applications', () => {
   @Injectable()
   class Orders {
@@ -341,7 +287,11 @@ describe('clients in applications', () => {
     const orders: Orders[] = [];
     for (const { instance } of [a, b]) {
       const clients = DiscoveredClientsModule.register([{ name: 'STOCK', service: 'stock' }]);
-      const app = await boot(registryOf({ stock: poolOf(instance) }), ordersModule(clients));
+      const app = await boot(
+        closers,
+        registryOf({ stock: poolOf(instance) }),
+        ordersModule(clients),
+      );
       orders.push(app.get(Orders, { strict: false }));
     }
     for (const [index, id] of ['a', 'b'].entries()) {
@@ -359,17 +309,17 @@ describe('clients in applications', () => {
     ]);
     const registry = registryOf({ stock: poolOf(a.instance) });
     const orders = ordersModule(clients);
-    const app = await boot(registry, DiscoveredClientsModule, orders);
+    const app = await boot(closers, registry, DiscoveredClientsModule, orders);
     const { injected } = app.get(Orders, { strict: false });
     expect(await firstValueFrom(injected.send('reserve', '1'))).toBe('a:1');
 
-    const second = boot(registryOf({}), DiscoveredClientsModule, orders);
+    const second = boot(closers, registryOf({}), DiscoveredClientsModule, orders);
     await expect(second).rejects.toThrow(SharedClientError);
     await app.close();
     expect(openOf(injected)).toEqual([]);
     // One after the other may have it.
     const b = await serve('b');
-    await boot(registryOf({ stock: poolOf(b.instance) }), DiscoveredClientsModule, orders);
+    await boot(closers, registryOf({ stock: poolOf(b.instance) }), DiscoveredClientsModule, orders);
     expect(await firstValueFrom(injected.send('reserve', '1'))).toBe('b:1');
   });
 
@@ -380,123 +330,11 @@ describe('clients in applications', () => {
     const clients = ClientsModule.register([
       { name: 'STOCK', customClass: DiscoveredClient, options: { service: 'stock' } },
     ]);
-    const booting = boot(DiscoveredClientsModule, ordersModule(clients));
+    const booting = boot(closers, DiscoveredClientsModule, ordersModule(clients));
     await expect(booting).rejects.toThrow(RegistryMissingError);
     const faulty = { name: 'X', service: 'a//b' };
     expect(() => DiscoveredClientsModule.register([faulty])).toThrow('cannot name the service');
     const attempts = { name: 'X', service: 'a', call: { attempts: 0 } };
     expect(() => DiscoveredClientsModule.register([attempts])).toThrow('"attempts" is 0');
-  });
-});
-
-describe("Nest's own gRPC transport", () => {
-  const folder = mkdtempSync(join(tmpdir(), 'clients-grpc-'));
-  const protoPath = join(folder, 'stock.proto');
-  writeFileSync(
-    protoPath,
-    `syntax = "proto3"; package shop;
-     service Stock { rpc Reserve (Item) returns (Item); rpc Hold (Item) returns (Item); }
-     message Item { string sku = 1; }`,
-  );
-  const definition = loadPackageDefinition(loadSync(protoPath)) as unknown as {
-    shop: { Stock: ServiceClientConstructor };
-  };
-  // The file is read by each client that is made.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-
-  interface StockService {
-    reserve(item: { sku: string }): Observable<{ sku: string }>;
-    hold(item: { sku: string }): Observable<{ sku: string }>;
-  }
-
-  /** Answers `Hold` when it is let go. */
-  async function serveGrpc(id: string) {
-    const server = new Server();
-    const held: (() => void)[] = [];
-    type Reply = (error: null, item: { sku: string }) => void;
-    server.addService(definition.shop.Stock.service, {
-      Reserve: (_: unknown, reply: Reply) => reply(null, { sku: id }),
-      Hold: (_: unknown, reply: Reply) => held.push(() => reply(null, { sku: id })),
-    });
-    const credentials = ServerCredentials.createInsecure();
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      );
-    });
-    closers.push(() => server.forceShutdown());
-    return { instance: at(id, port, 'grpc'), server, held };
-  }
-
-  const options = { package: 'shop', protoPath, url: 'etcd-service:///stock' };
-
-  @Injectable()
-  class Orders {
-    @Client({ transport: Transport.GRPC, options })
-    readonly client!: ClientGrpc;
-  }
-
-  @Module({ providers: [Orders], imports: [DiscoveredClientsModule] })
-  class OrdersModule {}
-
-  async function stockOf(pool: FakeServicePool): Promise<StockService> {
-    const app = await boot(registryOf({ stock: pool }), OrdersModule);
-    return app.get(Orders, { strict: false }).client.getService<StockService>('Stock');
-  }
-
-  async function reserve(stock: StockService): Promise<string> {
-    return (await firstValueFrom(stock.reserve({ sku: '1' }))).sku;
-  }
-
-  it('follows the registry by its url alone, each application its own', async () => {
-    const [a, b, c] = [await serveGrpc('a'), await serveGrpc('b'), await serveGrpc('c')];
-    const pool = poolOf(a.instance, { ...b.instance, state: 'starting' }, at('tcp', 1));
-    const stock = await stockOf(pool);
-    const other = await stockOf(poolOf(c.instance));
-    expect([await reserve(stock), await reserve(stock), await reserve(other)]).toEqual([
-      'a',
-      'a',
-      'c',
-    ]);
-    pool.show([a.instance, b.instance]);
-    const answers = new Set<string>();
-    await waitFor(async () => answers.add(await reserve(stock)).size === 2, { what: 'both' });
-  });
-
-  it('ends what it has begun at an instance that drains and goes', async () => {
-    const [a, b] = [await serveGrpc('a'), await serveGrpc('b')];
-    const pool = poolOf(a.instance);
-    const stock = await stockOf(pool);
-    const holding = firstValueFrom(stock.hold({ sku: '1' }));
-    await waitFor(() => a.held.length === 1, { what: 'the call' });
-    pool.show([{ ...a.instance, state: 'draining' }, b.instance]);
-    await waitFor(async () => (await reserve(stock)) === 'b', { what: 'calls to go elsewhere' });
-    pool.show([b.instance]);
-    for (let i = 0; i < 5; i++) expect(await reserve(stock)).toBe('b');
-    a.held[0]!();
-    expect((await holding).sku).toBe('a');
-  });
-
-  it('keeps the last addresses while the registry is only cut off, and takes a list that is empty for true otherwise', async () => {
-    const a = await serveGrpc('a');
-    const pool = poolOf(a.instance);
-    const stock = await stockOf(pool);
-    expect(await reserve(stock)).toBe('a');
-    pool.ageMs = () => 60_000;
-    pool.show([]);
-    expect(await reserve(stock)).toBe('a');
-    pool.ageMs = () => 0;
-    pool.show([a.instance]);
-    pool.show([]);
-    const refused = await failureOf(reserve(stock));
-    expect(refused).toMatchObject({
-      details: expect.stringContaining('No instance of the service "stock"') as string,
-    });
-  });
-
-  it('calls the others when one refuses', async () => {
-    const b = await serveGrpc('b');
-    const stock = await stockOf(poolOf(at('a', await freePort(), 'grpc'), b.instance));
-    for (let i = 0; i < 5; i++) expect(await reserve(stock)).toBe('b');
   });
 });

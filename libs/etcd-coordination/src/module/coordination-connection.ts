@@ -73,7 +73,8 @@ export class CoordinationConnection {
   }
 
   /**
-   * Has the process's registrations drain, stops campaigning, refuses locks to those who would have to wait, ends this process's terms,
+   * Has the process's registrations drain, and stays for as long as everybody needs to hear of it;
+   * stops campaigning, refuses locks to those who would have to wait, ends this process's terms,
    * drains what runs under them and under locks, and hands them over.
    * Never rejects.
    */
@@ -118,7 +119,7 @@ export class CoordinationConnection {
     const { elections, locks, config, options } = this.parts;
     // Entries and withdrawals are registrations, and so are reports.
     const callMs = options.client.timeouts.registration + SLACK_MS;
-    const noticed = this.giveNotice(drainTimeoutMs, callMs);
+    const noticed = this.giveNotice(callMs);
     await this.step('leaving releases', callMs, () => config.releases.leave());
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     // At once, for one budget: what runs under a lock may end because its term does. Work within a
@@ -135,12 +136,13 @@ export class CoordinationConnection {
   }
 
   /** Those who call this process hear that it drains while its servers are still open. */
-  private async giveNotice(drainTimeoutMs: number, callMs: number): Promise<void> {
+  private async giveNotice(callMs: number): Promise<void> {
     const { registry, client, options } = this.parts;
     if (registry.registrations.length === 0) return;
+    // Nobody calls what was never up, as in a start that fails.
+    const isCalled = registry.registrations.some(({ state }) => state === 'up');
     await this.step('saying that its services drain', callMs, () => registry.drainAll());
-    // Nothing was ever served, or nothing is to be waited for.
-    if (drainTimeoutMs > 0) await pause(client.clock, options.shutdown.noticeMs);
+    if (isCalled) await pause(client.clock, options.shutdown.noticeMs);
   }
 
   private async shutDown(): Promise<void> {

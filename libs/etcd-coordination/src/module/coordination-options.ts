@@ -15,32 +15,19 @@ import type { MonotonicClock } from '../client/clock.js';
 import type { DiscoveryOptions, ResolvedDiscoveryOptions } from '../discovery/discovery-options.js';
 import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
 import type { LockTurns } from '../lock/lock-options.js';
-import type { RegistrationHealth, ServiceRegistration } from '../registry/registration-options.js';
-import type { ServiceProtocol } from '../registry/service-instance.js';
+import type { ServiceRegistration } from '../registry/registration-options.js';
 import type { SessionOptions } from '../session/session-options.js';
 import type { WatchServiceOptions } from '../watch/watch.service.js';
 
-/** What this process says of itself to the fleet. */
-export interface ServiceOptions {
+/** What this process says of itself to the fleet: as what it is registered, where it serves. */
+export interface ServiceOptions extends Omit<ServiceRegistration, 'id' | 'address'> {
   /** What the service is called, such as `orders`; the start of the default {@link CoordinationOptions.instanceId}. */
   readonly name: string;
   /**
-   * Where this process serves, as others reach it, such as `http://10.0.0.7:3000`: it is registered as
-   * an instance of the service there, and others see it beside its candidacies.
+   * Where this process serves, as {@link ServiceRegistration.address}: it is registered as an instance
+   * of the service there, and others see it beside its candidacies.
    */
   readonly address?: string;
-  /** How it is spoken to there, if the address does not say it. Default `http`. */
-  readonly protocol?: ServiceProtocol;
-  /** The zone or rack that this process runs in. */
-  readonly zone?: string;
-  /** Its share of the traffic against its peers', a number above 0. */
-  readonly weight?: number;
-  /** The version that runs here. */
-  readonly version?: string;
-  /** Anything else that the fleet may read. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** How the instance watches over its health, and asks to be probed. */
-  readonly health?: RegistrationHealth;
   /** `false` keeps a process with an address out of the registry. Default true. */
   readonly register?: boolean;
 }

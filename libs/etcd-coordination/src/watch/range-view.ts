@@ -9,6 +9,7 @@ import {
   RevisionCompactedError,
 } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
+import { Currency } from './currency.js';
 import { FanOut } from './fan-out.js';
 import type { HeldKey, Keeping } from './held-key.js';
 import type { KeyRange } from './key-range.js';
@@ -78,10 +79,7 @@ export class RangeView<K extends HeldKey> {
   private holds = false;
   /** The next list is of another database than the entries. */
   private elsewhere = false;
-  /** When the view was last known to be current, on the monotonic clock. */
-  private currentAt = -Infinity;
-  /** Up to here what is told is old, whenever it comes; null if it is not known yet up to where. */
-  private oldUpTo: bigint | null = 0n;
+  private readonly currency: Currency;
   /** Tells a list whose watch was replaced meanwhile that it is void. */
   private round = 0;
   private cancelTimer: (() => void) | undefined;
@@ -97,6 +95,7 @@ export class RangeView<K extends HeldKey> {
     private readonly keeping: Keeping<K>,
     { checkIntervalMs = DEFAULT_CHECK_INTERVAL_MS, from, after }: RangeViewOptions<K> = {},
   ) {
+    this.currency = new Currency(client.clock);
     this.listeners = new FanOut(name, this.logger);
     this.followers = new FanOut(name, this.logger);
     this.check = new RevisionCheck(
@@ -107,7 +106,7 @@ export class RangeView<K extends HeldKey> {
         entries: this.entries,
         revision: () => this.revision,
         clusterId: () => this.clusterId,
-        heardAt: () => this.currentAt,
+        heardAt: () => this.currency.moment,
         lost: (keys) => this.repair(keys),
         replaced: () => this.beginElsewhere('answers are of another database'),
       },
@@ -134,7 +133,7 @@ export class RangeView<K extends HeldKey> {
    * of the process does not count. Infinity before the first list.
    */
   ageMs(): number {
-    return this.client.clock.now() - this.currentAt;
+    return this.currency.ageMs();
   }
 
   /** Ends the view. Whoever still listens is told, once. */
@@ -174,7 +173,7 @@ export class RangeView<K extends HeldKey> {
     try {
       const state = await this.stateBefore(from);
       if (round !== this.round) return;
-      this.take(state, this.currentAt);
+      this.take(state);
       this.startWatch(round, from);
       this.listeners.tell();
     } catch (error) {
@@ -210,7 +209,7 @@ export class RangeView<K extends HeldKey> {
           return this.beginElsewhere(`its cluster's id is ${clusterId} now`);
         }
         // Until it has come to where its member was, it is told what happened meanwhile.
-        this.oldUpTo = revision;
+        this.currency.behind(revision);
         if (!resumed) {
           this.since = revision;
           if (this.pending) void this.list(round, 1);
@@ -227,9 +226,9 @@ export class RangeView<K extends HeldKey> {
         else this.apply(events);
       },
       progress: (revision) => {
-        if (!this.pending && this.oldUpTo !== null && revision >= this.oldUpTo) this.noteCurrent();
+        if (!this.pending) this.currency.toldAll(revision);
       },
-      behind: (upTo) => (this.oldUpTo = upTo),
+      behind: (upTo) => this.currency.behind(upTo),
       compacted: () => {
         this.logger.debug(`Events under ${this.name} were compacted away; listing it anew.`);
         this.begin();
@@ -248,7 +247,8 @@ export class RangeView<K extends HeldKey> {
       // Restored from a backup between the two: the watch waits for a revision to come.
       if (list.revision < this.since) return this.beginElsewhere('its revision went back');
       this.listedTold = this.holds;
-      const changes = this.take(list, askedAt);
+      const changes = this.take(list);
+      this.currency.listed(askedAt);
       this.listedAt = list.revision;
       const pending = this.pending!;
       this.pending = null;
@@ -261,8 +261,8 @@ export class RangeView<K extends HeldKey> {
     }
   }
 
-  /** Replaces what is held, which was current at a moment, and gives what differed. */
-  private take(list: RangeList, currentAt: number): RangeChange<K>[] {
+  /** Replaces what is held, and gives what differed. */
+  private take(list: RangeList): RangeChange<K>[] {
     const elsewhere = this.elsewhere || this.isOther(list.clusterId);
     const wentBack = list.revision < this.revision;
     const sameHistory = !elsewhere && !wentBack;
@@ -275,7 +275,6 @@ export class RangeView<K extends HeldKey> {
     this.revision = list.revision;
     this.clusterId = list.clusterId ?? this.clusterId;
     this.holds = this.synced = true;
-    this.currentAt = currentAt;
     if (list.unreadable > 0) this.warnOfKeys();
     this.check.start();
     return changes;
@@ -328,7 +327,7 @@ export class RangeView<K extends HeldKey> {
   private update(events: readonly IEvent[]): void {
     const [first, last] = [events[0], events.at(-1)];
     if (!first || !last) return;
-    if (this.oldUpTo !== null && BigInt(last.kv.mod_revision) > this.oldUpTo) this.noteCurrent();
+    this.currency.told(BigInt(last.kv.mod_revision));
     // They come in order, and almost always none is in the list.
     if (BigInt(first.kv.mod_revision) <= this.listedAt) return this.updatePastList(events);
     const changes: RangeChange<K>[] = [];
@@ -372,11 +371,6 @@ export class RangeView<K extends HeldKey> {
       if (changes.length > 0) this.followers.tell({ changes, resync: false, listed: true });
     }
     if (fresh >= 0) this.update(events.slice(fresh));
-  }
-
-  private noteCurrent(): void {
-    this.oldUpTo = 0n;
-    this.currentAt = this.client.clock.now();
   }
 
   private warnOfKeys(): void {

@@ -1,0 +1,58 @@
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { VirtualClock } from '../../../../test/support/virtual-clock.js';
+import type { InstanceState } from '../registry/service-instance.js';
+import { CoordinationConnection, type ConnectionParts } from './coordination-connection.js';
+
+const NOTICE_MS = 500;
+
+describe('a connection that leaves', () => {
+  let clock: VirtualClock;
+  let told: string[];
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    told = [];
+    vi.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+    return () => vi.restoreAllMocks();
+  });
+
+  function connectionOf(...states: InstanceState[]): CoordinationConnection {
+    const say = (what: string) => async () => void told.push(what);
+    const parts = {
+      client: { clock },
+      options: {
+        connection: 'default',
+        client: { timeouts: { registration: 5000 } },
+        shutdown: { drainTimeoutMs: 0, noticeMs: NOTICE_MS },
+      },
+      registry: { registrations: states.map((state) => ({ state })), drainAll: say('drains') },
+      config: { releases: { leave: say('leaves releases') } },
+      elections: { withdraw: say('withdraws'), handOver: say('hands over') },
+      locks: { drain: say('drains locks') },
+    };
+    return new CoordinationConnection(parts as unknown as ConnectionParts);
+  }
+
+  it('says first of all that it drains, and stays until everybody has heard, whatever the drain budget', async () => {
+    const left = connectionOf('starting', 'up')
+      .leave()
+      .then(() => told.push('left'));
+    await clock.advance(NOTICE_MS - 1);
+    expect(told[0]).toBe('drains');
+    expect(told).toContain('hands over');
+    expect(told).not.toContain('left');
+    await clock.advance(1);
+    await left;
+    expect(told.at(-1)).toBe('left');
+  });
+
+  it.each<InstanceState[][]>([[[]], [['starting']], [['down']]])(
+    'waits for nobody where nobody calls it (%j)',
+    async (states) => {
+      await connectionOf(...states).leave();
+      expect(told.includes('drains')).toBe(states.length > 0);
+      expect(clock.pending).toBe(0);
+    },
+  );
+});
