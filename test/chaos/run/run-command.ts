@@ -21,6 +21,8 @@ import { foundIn, type RunResult } from './run-result.js';
 import type { Stage } from './stage.js';
 import { hasFailed } from './verdict.js';
 
+type OpenStage = (options: RunOptions) => Promise<Stage>;
+
 /** Where the command speaks. */
 export interface Terminal {
   say(line: string): void;
@@ -35,14 +37,20 @@ const SAID = 5;
  *
  * @returns the exit code: 0, 1 if a promise was broken or a run was inconclusive, 2 if it was not understood
  */
-export async function runCommand(args: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCommand(
+  args: readonly string[],
+  terminal: Terminal,
+  open: OpenStage = openRealStage,
+): Promise<number> {
   try {
     const command = readCommand(args, knownNames());
     if (command.do === 'help') {
       terminal.say(helpText(knownNames()));
       return 0;
     }
-    return command.do === 'recheck' ? recheck(command, terminal) : await run(command, terminal);
+    return command.do === 'recheck'
+      ? recheck(command, terminal)
+      : await run(command, terminal, open);
   } catch (error) {
     if (!(error instanceof ChaosUsageError)) throw error;
     terminal.complain(error.message);
@@ -64,16 +72,25 @@ function recheck(
 async function run(
   { plan, out }: Extract<ChaosCommand, { do: 'run' }>,
   terminal: Terminal,
+  open: OpenStage,
 ): Promise<number> {
   const rounds = roundsOf(plan);
   const folder = out === null ? mkdtempSync(join(tmpdir(), 'chaos-')) : resolve(out);
   mkdirSync(folder, { recursive: true });
   const interrupt = interruptible(terminal);
   const results: RunResult[] = [];
+  const brokenOff: string[] = [];
   try {
     for (const options of rounds) {
       if (interrupt.signal.aborted) break;
-      results.push(await oneRun(withFolder(options, out, folder), terminal, interrupt.signal));
+      const own = withFolder(options, out, folder);
+      const result = await oneRun(own, open, terminal, interrupt.signal).catch((error: unknown) => {
+        // One round without an answer keeps nobody from the others, which are runs of their own.
+        terminal.complain(`  ✗ ${error instanceof Error ? error.message : String(error)}`);
+        brokenOff.push(commandFor(options));
+      });
+      if (!result) continue;
+      results.push(result);
       // After each, so that whatever ends this command leaves what was found so far.
       writeReport(results, folder);
     }
@@ -81,9 +98,11 @@ async function run(
     interrupt.end();
   }
   if (results.length > 0) terminal.say(`\nReport: ${writeReport(results, folder)}`);
+  for (const command of brokenOff) terminal.say(`Broken off, so it says nothing: ${command}`);
   const isInDoubt = tellDoubts(results, terminal);
   // What was ended before its time has not shown what was asked for.
-  return interrupt.signal.aborted || isInDoubt || results.some(hasFailed) ? 1 : 0;
+  const isShort = interrupt.signal.aborted || brokenOff.length > 0;
+  return isShort || isInDoubt || results.some(hasFailed) ? 1 : 0;
 }
 
 function tellDoubts(results: readonly RunResult[], terminal: Terminal): boolean {
@@ -104,6 +123,7 @@ function longDoubts(results: readonly RunResult[]): string[] {
 
 async function oneRun(
   options: RunOptions,
+  open: OpenStage,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<RunResult> {
@@ -113,7 +133,7 @@ async function oneRun(
     const onStage = (stage: Stage) => {
       progress = new Progress(options, stage, (line) => terminal.say(line));
     };
-    const result = await chaosRun(options, openRealStage, { signal, onStage });
+    const result = await chaosRun(options, open, { signal, onStage });
     sayResult(result, terminal);
     return result;
   } finally {
