@@ -27,7 +27,9 @@ export { OnElected } from './election/on-elected.decorator.js';
 export { OnRevoked } from './election/on-revoked.decorator.js';
 export type { TermHookOptions } from './election/term-hook.js';
 export { ElectionService } from './election/election.service.js';
+export type { CandidacyState } from './election/candidacy.js';
 export type { CandidacyOptions } from './election/election-options.js';
+export type { ElectionStatus } from './election/election-status.js';
 export type { LeaderTerm, TermEndReason } from './election/leader-term.js';
 export type { Candidate, Leadership } from './election/leadership.js';
 export { currentTerm } from './election/current-term.js';
@@ -91,6 +93,7 @@ export type {
   ChooseStrategy,
   ServicePool,
 } from './discovery/service-pool.js';
+export type { ListSource, ServiceStatus } from './discovery/service-status.js';
 export { InvalidDiscoveryOptionError, NoInstanceError } from './discovery/discovery.errors.js';
 
 export {

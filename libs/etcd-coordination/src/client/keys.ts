@@ -264,6 +264,11 @@ export function instanceKey(namespace: string, service: string, instanceId: stri
   return `${registryPrefix(namespace, service)}instance/${escapeSegment(instanceId)}`;
 }
 
+/** The prefix of all that others say of one instance's health. */
+export function verdictPrefix(namespace: string, service: string, instanceId: string): string {
+  return `${registryPrefix(namespace, service)}verdict/${escapeSegment(instanceId)}/`;
+}
+
 /** The key of what `source`, the prober or somebody's mark, says of one instance's health. */
 export function verdictKey(
   namespace: string,
@@ -271,8 +276,7 @@ export function verdictKey(
   instanceId: string,
   source: string,
 ): string {
-  const prefix = registryPrefix(namespace, service);
-  return `${prefix}verdict/${escapeSegment(instanceId)}/${escapeSegment(source)}`;
+  return verdictPrefix(namespace, service, instanceId) + escapeSegment(source);
 }
 
 /** Takes apart what follows {@link registryPrefix} in a key, or gives null if it is none of ours. */

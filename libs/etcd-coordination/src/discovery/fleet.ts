@@ -119,6 +119,17 @@ export class Fleet {
     else this.ejection[how](candidate);
   }
 
+  /** How many can take a call, and how many are held back for their failures. */
+  count(now: number): { readonly usable: number; readonly ejected: number } {
+    this.now = now;
+    this.ejection.advance(now);
+    let usable = 0;
+    for (const candidate of this.members.values()) {
+      if (candidate.instance.state === 'up' && this.ejection.isIn(candidate)) usable += 1;
+    }
+    return { usable, ejected: this.ejection.ejected };
+  }
+
   /** What there is, in words that follow "the service has". */
   describe({ exclude }: ChooseOptions = NO_OPTIONS): string {
     if (this.members.size === 0) return 'it has no instance that is registered';

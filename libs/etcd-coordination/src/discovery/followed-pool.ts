@@ -8,6 +8,7 @@ import type { ResolvedDiscoveryOptions } from './discovery-options.js';
 import type { DiscoverySnapshot } from './discovery-snapshot.js';
 import { Fleet, type FleetOwner } from './fleet.js';
 import type { Attempt, ChooseOptions, ServicePool } from './service-pool.js';
+import type { ServiceStatus } from './service-status.js';
 import { ServiceView, type InstanceChanges, type ViewGround } from './service-view.js';
 
 /** So long etcd may take to show its list before a snapshot's stands in, in milliseconds. */
@@ -55,6 +56,21 @@ export class FollowedPool implements ServicePool {
   /** Whether it is followed now. */
   get isFollowed(): boolean {
     return this.following !== null && !this.closed;
+  }
+
+  /** How it stands; null if it is not followed. Counts as no use. */
+  status(): ServiceStatus | null {
+    if (!this.following || this.closed) return null;
+    const { view, fleet } = this.following;
+    return {
+      service: this.service,
+      source: view.origin,
+      ageMs: view.ageMs(),
+      instances: view.instances.length,
+      ...fleet.count(this.ground.client.clock.now()),
+      protected: view.protectedCount,
+      error: view.error,
+    };
   }
 
   ageMs(): number {

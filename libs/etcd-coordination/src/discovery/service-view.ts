@@ -13,6 +13,7 @@ import type { ProtectionOptions } from './discovery-options.js';
 import type { SavedList } from './discovery-snapshot.js';
 import { InstanceTable, type Standing, type TableChange } from './instance-table.js';
 import { MassExpiry, type Judgement, type Moves } from './mass-expiry.js';
+import type { ListSource } from './service-status.js';
 import { SortedById } from './sorted-by-id.js';
 
 /** Between two attempts to follow what etcd refuses to show, in milliseconds. */
@@ -54,7 +55,7 @@ export class ServiceView {
   private view!: PrefixView;
   private unfollow: (() => void)[] = [];
   /** Where the list is from. */
-  private source: 'none' | 'snapshot' | 'etcd' = 'none';
+  private source: ListSource = 'none';
   /** Why etcd does not show the list now. */
   private refusal: EtcdCoordinationError | null = null;
   private cancelRetry: (() => void) | undefined;
@@ -75,6 +76,11 @@ export class ServiceView {
   /** Whether there is a list, be it of a snapshot. */
   get isReady(): boolean {
     return this.source !== 'none';
+  }
+
+  /** Where the list is from. */
+  get origin(): ListSource {
+    return this.source;
   }
 
   /** Why etcd does not show the list, until it does; it is asked again. */

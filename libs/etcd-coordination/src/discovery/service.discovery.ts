@@ -8,6 +8,7 @@ import { DiscoverySnapshot } from './discovery-snapshot.js';
 import { FollowedPool, type PoolGround } from './followed-pool.js';
 import { assertServiceName } from './service-name.js';
 import type { ChooseOptions, ServicePool } from './service-pool.js';
+import type { ServiceStatus } from './service-status.js';
 
 /** What the discovery stands on. */
 export interface DiscoveryParts {
@@ -99,6 +100,11 @@ export class ServiceDiscovery {
   /** The names of the services that are followed now. */
   services(): string[] {
     return [...this.pools].filter(([, pool]) => pool.isFollowed).map(([name]) => name);
+  }
+
+  /** How each service that is followed stands. Makes no call, and counts as no use. */
+  statuses(): ServiceStatus[] {
+    return [...this.pools.values()].flatMap((pool) => pool.status() ?? []);
   }
 
   /** Follows nothing any more, and writes the snapshot. Lists that are known can still be read. */

@@ -9,6 +9,7 @@ import { CandidacyEndedError } from './candidacy-ended.error.js';
 import { assertElectionName } from './election-name.js';
 import { readCandidacyOptions } from './invalid-candidacy.error.js';
 import type { CandidacyOptions, ElectionIdentity } from './election-options.js';
+import { furthest, type ElectionStatus } from './election-status.js';
 import { ElectionView, readCandidates } from './election-view.js';
 import type { LeaderTerm } from './leader-term.js';
 import type { Candidate, Leadership } from './leadership.js';
@@ -164,6 +165,20 @@ export class ElectionService {
   /** Who leads, as far as this process knows; null if nobody does or it does not follow the election. */
   leader(election: string): Leadership | null {
     return this.elections.get(election)?.view?.leader() ?? null;
+  }
+
+  /** How this process stands in each election that it takes part in, or follows. Makes no call. */
+  statuses(): ElectionStatus[] {
+    const known = [...this.elections].filter(
+      ([, { candidacies, view }]) => view || candidacies.size,
+    );
+    return known.map(([election, { candidacies, view }]) => ({
+      election,
+      candidacy: furthest([...candidacies].map(({ state }) => state)),
+      term: this.term(election),
+      leader: view?.leader() ?? null,
+      error: view?.error ?? null,
+    }));
   }
 
   /**

@@ -21,7 +21,8 @@ import { PredecessorWatch } from './predecessor-watch.js';
 import type { Registration } from './registration.js';
 import type { ResolvedRegistration } from './registration-options.js';
 import { DuplicateInstanceError, RegistrationEndedError } from './registry.errors.js';
-import type { InstanceState } from './service-instance.js';
+import type { HealthWord, InstanceState } from './service-instance.js';
+import { WordsOfOthers } from './words-of-others.js';
 
 /**
  * Where a registration stands.
@@ -63,6 +64,7 @@ export class OwnRegistration implements Registration {
   private readonly entry: InstanceEntry;
   private readonly view: OwnKeyView;
   private readonly predecessor: PredecessorWatch;
+  private others: WordsOfOthers | null = null;
   private readonly bell: Bell;
   private readonly leaving = new AbortController();
   private readonly finished: Promise<void>;
@@ -124,6 +126,13 @@ export class OwnRegistration implements Registration {
   get registered(): boolean {
     const { lease, phase } = this;
     return phase === 'registered' && lease !== null && lease.isValid() && this.entry.isOn(lease);
+  }
+
+  words(): readonly HealthWord[] {
+    const { state } = this;
+    const by = this.ground.instanceId;
+    const own = { state, source: 'instance', by, reason: this.reason };
+    return [own, ...this.wordsOfOthers()];
   }
 
   /** Whether it is on its way out, or out. */
@@ -196,6 +205,7 @@ export class OwnRegistration implements Registration {
     if (this.isEnding) return;
     this.leaving.abort(why);
     this.health.stop();
+    this.others?.close();
     this.bell.ring();
     this.tell();
   }
@@ -365,8 +375,19 @@ export class OwnRegistration implements Registration {
     await pause(this.clock, ms, this.leaving.signal).catch(() => undefined);
   }
 
+  private get reason(): string | null {
+    return this.draining ? null : this.health.word.reason;
+  }
+
+  private wordsOfOthers(): readonly HealthWord[] {
+    if (this.isEnding) return [];
+    const { client, watch, namespace } = this.ground;
+    this.others ??= new WordsOfOthers(client, watch, namespace, this.service, this.id);
+    return this.others.all;
+  }
+
   private present(): Buffer {
-    return this.value(this.state, this.draining ? null : this.health.word.reason);
+    return this.value(this.state, this.reason);
   }
 
   private value(state: InstanceState, reason: string | null): Buffer {

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { InstanceState } from './service-instance.js';
+import type { HealthWord, InstanceState } from './service-instance.js';
 
 /**
  * One instance of a service that this process has registered. It keeps itself registered: after a lost
@@ -14,6 +14,11 @@ export interface Registration {
   readonly state: InstanceState;
   /** {@link state} as it changes, the present one first. Completes when the registration is over. */
   readonly state$: Observable<InstanceState>;
+  /**
+   * Who says what of its health; its own word first. Local: what probers and marks say is followed from the
+   * first time that this is asked for, and here soon after.
+   */
+  words(): readonly HealthWord[];
   /** Whether it is known to stand in etcd now. Makes no call. */
   readonly registered: boolean;
   /**

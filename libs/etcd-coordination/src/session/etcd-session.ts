@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, LeaseExistsError } from '../client/etcd.errors.js';
+import { isFinalFailure } from '../client/final-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { settledWithin } from '../client/settled-within.js';
 import type { MonotonicClock } from '../client/clock.js';
@@ -23,6 +25,13 @@ const MOVE_MS = 2000;
  * to move; the lease's end need not be waited for.
  */
 export type LeaseMove = (lease: SessionLease) => Promise<unknown>;
+
+/** That etcd refuses a lease, rather than being away. */
+export interface LeaseRefusal {
+  readonly error: EtcdCoordinationError;
+  /** Milliseconds for which every attempt was refused. */
+  readonly forMs: number;
+}
 
 interface Waiter {
   resolve(lease: SessionLease): void;
@@ -48,6 +57,7 @@ export class EtcdSession {
   /** Leases that may still stand in etcd though this process has given them up. */
   private readonly stale = new Set<string>();
   private readonly moves = new Set<LeaseMove>();
+  private refused: { readonly error: EtcdCoordinationError; readonly since: number } | null = null;
 
   constructor(
     private readonly client: EtcdClient,
@@ -60,6 +70,16 @@ export class EtcdSession {
   /** Where the session stands now. */
   get state(): SessionState {
     return this.states.value;
+  }
+
+  /**
+   * Why etcd refuses a lease, as it does with a wrong password; null while there is one, none was asked
+   * for, or etcd merely does not answer. It is asked again all the same.
+   */
+  get refusal(): LeaseRefusal | null {
+    if (!this.refused) return null;
+    const { error, since } = this.refused;
+    return { error, forMs: this.clock.now() - since };
   }
 
   /** The lease that stands now, or null. */
@@ -201,6 +221,7 @@ export class EtcdSession {
       gone: () => lease.end('gone'),
     });
     this.current = lease;
+    this.refused = null;
     this.keeper.start(sentAt);
     this.move('granted');
     this.logger.debug(`Holding the lease ${hex(id)}, granted for ${ttlSeconds} s.`);
@@ -265,6 +286,7 @@ export class EtcdSession {
     } catch (error) {
       if (this.closing) return;
       if (error instanceof ClientClosedError) return void this.close();
+      this.noteRefusal(error);
       if (attempt === 1) {
         this.logger.warn(
           `No new lease yet, it is tried again until there is one: ${String(error)}`,
@@ -272,6 +294,13 @@ export class EtcdSession {
       }
     }
     this.retry(attempt + 1, retryDelay(attempt, REGRANT));
+  }
+
+  /** An etcd that does not answer has taken its refusal back, as far as is known. */
+  private noteRefusal(error: unknown): void {
+    const isRefusal = error instanceof EtcdCoordinationError && isFinalFailure(error);
+    const since = this.refused?.since ?? this.clock.now();
+    this.refused = isRefusal ? { error, since } : null;
   }
 
   /** Frees what others may be waiting for, rather than letting it run out. */

@@ -80,6 +80,7 @@ export class RangeView<K extends HeldKey> {
   /** The next list is of another database than the entries. */
   private elsewhere = false;
   private readonly currency: Currency;
+  private readonly begunAt: number;
   /** Tells a list whose watch was replaced meanwhile that it is void. */
   private round = 0;
   private cancelTimer: (() => void) | undefined;
@@ -96,6 +97,7 @@ export class RangeView<K extends HeldKey> {
     { checkIntervalMs = DEFAULT_CHECK_INTERVAL_MS, from, after }: RangeViewOptions<K> = {},
   ) {
     this.currency = new Currency(client.clock);
+    this.begunAt = client.clock.now();
     this.listeners = new FanOut(name, this.logger);
     this.followers = new FanOut(name, this.logger);
     this.check = new RevisionCheck(
@@ -234,6 +236,11 @@ export class RangeView<K extends HeldKey> {
         this.begin();
       },
       refused: (error) => this.end(error),
+      status: () => ({
+        name: this.name,
+        isListed: this.synced,
+        ageMs: this.synced ? this.ageMs() : this.client.clock.now() - this.begunAt,
+      }),
     });
   }
 

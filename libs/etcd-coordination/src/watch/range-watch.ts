@@ -1,6 +1,7 @@
 import type { IEvent, IWatchCreateRequest, IWatchResponse } from 'etcd3';
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 import type { KeyRange } from './key-range.js';
+import type { WatchStatus } from './watch-status.js';
 
 /** What a watch tells its owner. No callback may throw. */
 export interface RangeWatchHandlers {
@@ -31,6 +32,8 @@ export interface RangeWatchHandlers {
   compacted(compactRevision: bigint): void;
   /** The watch is over because etcd refuses it. */
   refused(error: EtcdCoordinationError): void;
+  /** How current is what its owner shows. */
+  status?(): WatchStatus;
 }
 
 /** One watched range and how far it has been told, which outlives the streams that tell it. */

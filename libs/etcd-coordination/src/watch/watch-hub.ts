@@ -16,6 +16,7 @@ import { retryDelay } from '../client/retry-delay.js';
 import { rangeHolds, type KeyRange } from './key-range.js';
 import { RangeWatch, type RangeWatchHandlers } from './range-watch.js';
 import { StreamPulse } from './stream-pulse.js';
+import type { WatchStatus } from './watch-status.js';
 
 type WatchStream = DuplexStream<IWatchRequest, IWatchResponse>;
 
@@ -85,6 +86,11 @@ export class WatchHub {
   isWatching(key: string): boolean {
     const bytes = Buffer.from(key);
     return [...this.byId.values()].some(({ range }) => rangeHolds(range, bytes));
+  }
+
+  /** How current each watch is, those included that wait for a stream. Makes no call. */
+  statuses(): WatchStatus[] {
+    return [...this.watches].flatMap(({ handlers }) => handlers.status?.() ?? []);
   }
 
   /** Ends the stream, and tells every watch that it is over. */
