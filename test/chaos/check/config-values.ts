@@ -126,8 +126,9 @@ function staleReads(
     const until = note.t - note.ageMs - lagMs;
     const newest = newestGood(publications, until);
     if (BigInt(note.revision) >= newest) return [];
-    // Whoever was away at the time comes back to the bad one, and never sees the good one before it.
-    if (isSpoiled(publications, newest, note.t - note.ageMs)) return [];
+    // Whoever was away at the time comes back to the bad one, and never sees the good one before it. By a
+    // list that counts from when it was asked for, and was answered at any time until the read.
+    if (isSpoiled(publications, newest, note.t)) return [];
     return [
       `Process ${note.process} read revision ${note.revision} at ${at(note.t)} and was told that it was ${note.ageMs} ms old, and revision ${newest} had been published more than ${lagMs} ms before that.`,
     ];

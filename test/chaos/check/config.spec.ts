@@ -145,6 +145,11 @@ describe('configFaults', () => {
     // What it missed had been spoiled by a bad push before it was back; one before that is no excuse.
     const spoilt = publication(30, 'bad', 9, { valid: false, via: 'raw' });
     expect(faultsIn([...published, ...spoilt, late])).toEqual([]);
+    // It is known by a list that was asked for before that, and answered after it.
+    const meanwhile = publication(7950, 'bad', 9, { valid: false, via: 'raw' });
+    expect(faultsIn([...published, ...meanwhile, late])).toEqual([]);
+    const after = publication(8050, 'bad', 9, { valid: false, via: 'raw' });
+    expect(faultsIn([...published, ...after, late])).toHaveLength(1);
     const before = publication(15, 'bad', 7, { valid: false, via: 'raw' });
     expect(faultsIn([...published, ...before, late])).toHaveLength(1);
   });
