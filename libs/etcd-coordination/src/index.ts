@@ -6,6 +6,7 @@ export type {
   CoordinationAsyncOptions,
   CoordinationOptions,
   CoordinationOptionsFactory,
+  RegistryOptions,
   ServiceOptions,
   ShutdownOptions,
 } from './module/coordination-options.js';
@@ -95,6 +96,9 @@ export type {
 } from './discovery/service-pool.js';
 export type { ListSource, ServiceStatus } from './discovery/service-status.js';
 export { InvalidDiscoveryOptionError, NoInstanceError } from './discovery/discovery.errors.js';
+export type { CallAttempt, CallOptions, ServiceCall } from './discovery/call/call-options.js';
+export type { ServiceFetch, ServiceFetchInit } from './discovery/call/service-fetch.js';
+export { CallTimeoutError, InvalidServiceUrlError } from './discovery/call/call.errors.js';
 
 export {
   type FencedMethod,

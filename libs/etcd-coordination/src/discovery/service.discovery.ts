@@ -3,6 +3,9 @@ import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError } from '../client/etcd.errors.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { WatchHub } from '../watch/watch-hub.js';
+import { type CallGround, callService } from './call/call-service.js';
+import type { CallOptions, ServiceCall } from './call/call-options.js';
+import { type ServiceFetch, serviceFetch } from './call/service-fetch.js';
 import { DEFAULT_DISCOVERY_OPTIONS, type ResolvedDiscoveryOptions } from './discovery-options.js';
 import { DiscoverySnapshot } from './discovery-snapshot.js';
 import { FollowedPool, type PoolGround } from './followed-pool.js';
@@ -33,7 +36,17 @@ export interface DiscoveryParts {
 export class ServiceDiscovery {
   private readonly pools = new Map<string, FollowedPool>();
   private readonly ground: PoolGround;
+  private readonly calls: CallGround;
   private closed = false;
+
+  /**
+   * A `fetch` for addresses such as `service://inventory/items?limit=10`, which may be passed on by itself:
+   * {@link call}, over HTTP. Requests that are idempotent by their method, or by an `Idempotency-Key`, are
+   * repeated elsewhere; answers 502, 503 and 504 count as failures of their instance.
+   *
+   * @throws {InvalidServiceUrlError} for anything but the address of a service
+   */
+  readonly fetch: ServiceFetch;
 
   constructor({
     client,
@@ -48,6 +61,8 @@ export class ServiceDiscovery {
       ? new DiscoverySnapshot(options.snapshot.file, namespace, client.clock)
       : null;
     this.ground = { client, watch, namespace, instanceId, zone, options, random, snapshot };
+    this.calls = { clock: client.clock, random };
+    this.fetch = serviceFetch(this, this.calls);
   }
 
   /** Reads the snapshot, if there is to be one, so that it is at hand. Never rejects. */
@@ -95,6 +110,25 @@ export class ServiceDiscovery {
    */
   choose(service: string, options?: ChooseOptions): ServiceInstance {
     return this.pool(service).choose(options);
+  }
+
+  /**
+   * Calls an instance of a service, and another one where that fails: always if the call never reached the
+   * first, and only with `idempotent` if it may have been applied there. How calls end decides about who
+   * is called next, and who is ejected. What the caller owns - its term, its lock - ends the call with it.
+   *
+   * @example
+   * const stock = await discovery.call('inventory', ({ address }, { signal }) =>
+   *   axios.get(`${address}/items`, { signal }), { idempotent: true, timeoutMs: 500 });
+   *
+   * @throws the last attempt's error, as it is
+   * @throws {NoInstanceError} if there is nobody to call, or no list within `readyTimeoutMs`
+   * @throws {CallTimeoutError} if the last attempt took longer than `timeoutMs`
+   * @throws {InvalidDiscoveryOptionError} if what was asked for cannot be; nothing was called
+   * @throws the reason of the signal, or of that of the term or lock that was lost, when it aborts
+   */
+  async call<T>(service: string, fn: ServiceCall<T>, options?: CallOptions): Promise<T> {
+    return callService(this.pool(service), fn, options, this.calls);
   }
 
   /** The names of the services that are followed now. */

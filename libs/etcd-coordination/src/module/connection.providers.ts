@@ -21,6 +21,7 @@ import {
   getCoordinationToken,
   getEtcdToken,
   optionsToken,
+  probingToken,
   snapshotToken,
 } from './coordination.tokens.js';
 
@@ -105,7 +106,19 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       provide: connectionToken(connection),
       useFactory: (
         registry: ConnectionRegistry,
-        ...[resolved, connected, lease, standing, watcher, service, locker, own, others, kept]: [
+        ...[
+          resolved,
+          connected,
+          lease,
+          standing,
+          watcher,
+          service,
+          locker,
+          own,
+          prober,
+          others,
+          kept,
+        ]: [
           ConnectionParts['options'],
           ConnectionParts['client'],
           ConnectionParts['session'],
@@ -114,6 +127,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           ConnectionParts['elections'],
           ConnectionParts['locks'],
           ConnectionParts['registry'],
+          ConnectionParts['probing'],
           ConnectionParts['discovery'],
           ConfigSnapshot | null,
         ]
@@ -127,6 +141,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           elections: service,
           locks: locker,
           registry: own,
+          probing: prober,
           discovery: others,
           config: configParts(connected, lease, standing, service, kept, resolved),
           snapshot: kept,
@@ -137,7 +152,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
       inject: [
         ConnectionRegistry,
         ...[options, client, session, hub, watches, elections, locks],
-        ...[registrations, discovery, snapshot],
+        ...[registrations, probingToken(connection), discovery, snapshot],
       ],
     },
     ...lockProviders(connection),

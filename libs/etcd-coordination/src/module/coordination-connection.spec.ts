@@ -27,6 +27,7 @@ describe('a connection that leaves', () => {
         shutdown: { drainTimeoutMs: 0, noticeMs: NOTICE_MS },
       },
       registry: { registrations: states.map((state) => ({ state })), drainAll: say('drains') },
+      probing: { close: say('leaves the probing') },
       config: { releases: { leave: say('leaves releases') } },
       elections: { withdraw: say('withdraws'), handOver: say('hands over') },
       locks: { drain: say('drains locks') },

@@ -11,6 +11,7 @@ import type { WatchService } from '../watch/watch.service.js';
 import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import type { ConfigParts } from './config-parts.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
+import type { Probing } from './probing.js';
 import { shutdownStep } from './shutdown-step.js';
 import { isUsable, mayPass } from './start-without-etcd.js';
 
@@ -28,6 +29,7 @@ export interface ConnectionParts {
   readonly locks: LockService;
   readonly config: ConfigParts;
   readonly registry: ServiceRegistry;
+  readonly probing: Probing;
   readonly discovery: ServiceDiscovery;
   /** What an earlier run has kept, if it was to keep anything. */
   readonly snapshot: ConfigSnapshot | null;
@@ -116,10 +118,11 @@ export class CoordinationConnection {
   }
 
   private async handOver(drainTimeoutMs: number): Promise<void> {
-    const { elections, locks, config, options } = this.parts;
+    const { elections, locks, config, probing, options } = this.parts;
     // Entries and withdrawals are registrations, and so are reports.
     const callMs = options.client.timeouts.registration + SLACK_MS;
     const noticed = this.giveNotice(callMs);
+    await this.step('leaving the probing', callMs, () => probing.close());
     await this.step('leaving releases', callMs, () => config.releases.leave());
     await this.step('withdrawing from elections', callMs, () => elections.withdraw());
     // At once, for one budget: what runs under a lock may end because its term does. Work within a

@@ -43,6 +43,16 @@ export interface ConfigKeepingOptions {
   readonly historyLimit?: number;
 }
 
+/** What this process does for the registry of its fleet. */
+export interface RegistryOptions {
+  /**
+   * Whether this process takes part in the probing of all instances of the namespace that ask for it.
+   * One elected process probes, and others help where there are many. Default: if one of this process's own
+   * instances asks to be probed.
+   */
+  readonly prober?: boolean;
+}
+
 /** How the application leaves. */
 export interface ShutdownOptions {
   /**
@@ -85,6 +95,8 @@ export interface CoordinationOptions {
   readonly session?: Partial<SessionOptions>;
   /** What this process says of itself. */
   readonly service?: ServiceOptions;
+  /** What this process does for the registry of its fleet. */
+  readonly registry?: RegistryOptions;
   /** How configurations are kept. */
   readonly config?: ConfigKeepingOptions;
   /** How other services are discovered, and one of their instances is chosen. */
@@ -132,6 +144,7 @@ export interface ResolvedCoordinationOptions {
   readonly service: ServiceOptions | undefined;
   /** What this process registers by itself; null for nothing. */
   readonly registration: ServiceRegistration | null;
+  readonly registry: RegistryOptions;
   readonly discovery: ResolvedDiscoveryOptions;
   readonly config: ConfigKeepingOptions & { readonly historyLimit: number };
   readonly watch: Required<WatchServiceOptions>;

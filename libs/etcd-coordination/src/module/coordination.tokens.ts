@@ -5,6 +5,7 @@ import type { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
 import { importAdvice } from '../nest/connection-symbols.js';
 import type { CoordinationConnection } from './coordination-connection.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
+import type { Probing } from './probing.js';
 
 type Service<T> = Type<T> | Abstract<T>;
 
@@ -59,6 +60,11 @@ export function optionsToken(connection: string): InjectionToken<ResolvedCoordin
 /** The token of a connection's snapshot, opened; null if it has none. */
 export function snapshotToken(connection: string): InjectionToken<ConfigSnapshot | null> {
   return namedToken('snapshot', 'the configuration snapshot', connection);
+}
+
+/** The token of this process's part in the probing, over a connection. */
+export function probingToken(connection: string): InjectionToken<Probing> {
+  return namedToken('probing', 'the probing of instances', connection);
 }
 
 /** The token of a connection with all its parts; used inside of the module only. */

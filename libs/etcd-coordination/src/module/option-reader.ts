@@ -98,6 +98,12 @@ export class OptionReader {
     throw this.wrong(name, value, `give true or false, or leave it out for ${fallback}.`);
   }
 
+  optionalFlag(name: string): boolean | undefined {
+    const value = this.given[name];
+    if (value === undefined || typeof value === 'boolean') return value;
+    throw this.wrong(name, value, 'give true or false, or leave it out.');
+  }
+
   optionalPositiveNumber(name: string): number | undefined {
     const value = this.given[name];
     if (value === undefined) return undefined;

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../../../../test/support/free-port.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
+import { InvalidServiceUrlError } from '../discovery/call/call.errors.js';
 import { ServiceDiscovery } from '../discovery/service.discovery.js';
 import { EmbeddedEtcd } from '../embedded/embedded-etcd.js';
 import { DuplicateInstanceError } from '../registry/registry.errors.js';
@@ -75,6 +76,45 @@ describe('an application that says where it serves', () => {
     await waitFor(() => statesOf(consumer).length === 0, { what: 's1 to be gone' });
   });
 
+  it('is called by its name', async () => {
+    const app = await start({ instanceId: 's1' });
+    await app.listen(port, '127.0.0.1');
+    const discovery = app.get(ServiceDiscovery);
+    await waitFor(() => statesOf(app)[0]?.[1] === 'up', { what: 's1 to be up' });
+    const answer = await discovery.fetch('service://stock/stock');
+    expect(await answer.text()).toBe('plenty');
+    await expect(discovery.call('stock', ({ id }) => id)).resolves.toBe('s1');
+    await expect(discovery.fetch('http://stock/stock')).rejects.toBeInstanceOf(
+      InvalidServiceUrlError,
+    );
+  });
+
+  it('is probed by its fleet if it asks for that', async () => {
+    const probe = { kind: 'http', target: '/unknown', intervalMs: 250, failures: 1 } as const;
+    const service = { name: 'stock', address: `http://127.0.0.1:${port}`, health: { probe } };
+    const app = await start({ instanceId: 's1', service });
+    await app.listen(port, '127.0.0.1');
+    await waitFor(() => statesOf(app)[0]?.[1] === 'down', { what: 's1 to be found down' });
+    const [s1] = app.get(ServiceDiscovery).instances('stock');
+    expect(s1!.words).toContainEqual(
+      expect.objectContaining({ source: 'probe', by: 's1', state: 'down' }),
+    );
+  });
+
+  it('leaves the probing of it to others if it is told to', async () => {
+    const probe = { kind: 'http', target: '/unknown', intervalMs: 250, failures: 1 } as const;
+    const service = { name: 'stock', address: `http://127.0.0.1:${port}`, health: { probe } };
+    const app = await start({ instanceId: 's1', service, registry: { prober: false } });
+    await app.listen(port, '127.0.0.1');
+    const monitor = await start({
+      ...{ instanceId: 'monitor', service: { name: 'monitor' }, registry: { prober: true } },
+    });
+    await monitor.init();
+    await waitFor(() => statesOf(app)[0]?.[1] === 'down', { what: 's1 to be found down' });
+    const [s1] = app.get(ServiceDiscovery).instances('stock');
+    expect(s1!.words.at(-1)).toMatchObject({ source: 'probe', by: 'monitor' });
+  });
+
   it('does not start beside a living one of the same id', async () => {
     await (await start({ instanceId: 'twin' })).init();
     const second = await start({ instanceId: 'twin' });
@@ -102,5 +142,14 @@ describe('an application that says where it serves', () => {
         service: { name: 'stock', ...service },
       }),
     ).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option }));
+  });
+
+  it.each([
+    [{ prober: 'yes' as never }, 'registry.prober'],
+    [{ probe: true } as never, 'registry.probe'],
+  ])('refuses %j for its part in the registry', (registry, option) => {
+    expect(() => EtcdCoordinationModule.forRoot({ endpoints: [etcd.endpoint], registry })).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', option }),
+    );
   });
 });

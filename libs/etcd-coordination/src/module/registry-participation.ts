@@ -16,7 +16,7 @@ import type { CoordinationConnection } from './coordination-connection.js';
 const LISTENING = 'the HTTP server';
 
 /**
- * Registers the process as its options say. An application with an HTTP server is `starting` until that
+ * Registers the process as its options say, and has it take its part in the probing. An application with an HTTP server is `starting` until that
  * listens: Nest has its hooks before, and whoever called it then would be refused.
  */
 @Injectable()
@@ -30,12 +30,13 @@ export class RegistryParticipation implements OnApplicationBootstrap, OnModuleDe
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const registering = this.registry.all.filter(({ parts }) => parts.options.registration);
-    if (registering.length === 0) return;
+    const connections = this.registry.all;
+    const registering = connections.filter(({ parts }) => parts.options.registration);
     await this.registry.allOrNone(async () => {
-      this.awaitServer(registering);
-      // What has no lease cannot be registered.
-      await Promise.all(registering.map((connection) => connection.start()));
+      if (registering.length > 0) this.awaitServer(registering);
+      // Started before, by the elections; what has no lease can neither be registered nor probe others.
+      await Promise.all(connections.map((connection) => connection.start()));
+      for (const { parts } of connections) parts.probing.begin();
       await Promise.all(registering.map((connection) => this.register(connection)));
     });
   }

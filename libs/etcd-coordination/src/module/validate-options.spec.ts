@@ -45,6 +45,7 @@ describe('the options', () => {
       lock: { localTurns: 16, localMs: 50 },
       shutdown: { drainTimeoutMs: 10_000, noticeMs: 500 },
       registration: null,
+      registry: {},
       discovery: DEFAULT_DISCOVERY_OPTIONS,
     });
     expect(instanceId).toMatch(new RegExp(`^${hostname()}-${process.pid}-[0-9a-f]{4}$`));
@@ -80,6 +81,7 @@ describe('the options', () => {
         metadata: { team: 'x' },
         health: { intervalMs: 1000 },
       },
+      registry: {},
       discovery: { slowStartMs: 0 },
       config: {
         snapshot: { file: '/var/lib/orders/config', encryptionKey: 'ab'.repeat(32) },
@@ -106,6 +108,7 @@ describe('the options', () => {
       session: { ttlSeconds: 1 },
       service: { ...given.service, register: true },
       registration: { ...given.service, id: 'orders-1' },
+      registry: {},
       discovery: { ...DEFAULT_DISCOVERY_OPTIONS, slowStartMs: 0 },
       config: {
         snapshot: { file: '/var/lib/orders/config', encryptionKey: Buffer.alloc(32, 0xab) },

@@ -22,7 +22,12 @@ import { isText, OptionReader } from './option-reader.js';
 import { readConfig } from './validate-config.js';
 import { readCredentials } from './validate-credentials.js';
 import { readEndpoints } from './validate-endpoints.js';
-import { readDiscovery, readOwnRegistration, readService } from './validate-service.js';
+import {
+  readDiscovery,
+  readOwnRegistration,
+  readRegistry,
+  readService,
+} from './validate-service.js';
 
 const KNOWN = [
   'endpoints',
@@ -36,6 +41,7 @@ const KNOWN = [
   'endpointSyncInterval',
   'session',
   'service',
+  'registry',
   'config',
   'discovery',
   'watch',
@@ -90,6 +96,7 @@ export function validateOptions(given: unknown): ResolvedCoordinationOptions {
     session: readSession(options),
     service,
     registration: readOwnRegistration(service, instanceId),
+    registry: readRegistry(options),
     discovery: readDiscovery(options.optional('discovery')),
     config: readConfig(options),
     watch: readWatch(options),

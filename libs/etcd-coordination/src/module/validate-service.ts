@@ -5,7 +5,7 @@ import type { ServiceRegistration } from '../registry/registration-options.js';
 import { InvalidRegistrationError } from '../registry/registry.errors.js';
 import type { ServiceProtocol } from '../registry/service-instance.js';
 import { readRegistration } from '../registry/validate-registration.js';
-import type { ServiceOptions } from './coordination-options.js';
+import type { RegistryOptions, ServiceOptions } from './coordination-options.js';
 import { InvalidOptionError } from './invalid-option.error.js';
 import type { OptionReader } from './option-reader.js';
 
@@ -54,6 +54,13 @@ export function readOwnRegistration(
     readRegistration(registration, instanceId);
     return registration;
   });
+}
+
+/** @throws {InvalidOptionError} naming the option of `registry` that cannot be */
+export function readRegistry(options: OptionReader): RegistryOptions {
+  const registry = options.group('registry', ['prober']);
+  const prober = registry?.optionalFlag('prober');
+  return prober === undefined ? {} : { prober };
 }
 
 /** @throws {InvalidOptionError} naming the option of `discovery` that cannot be */

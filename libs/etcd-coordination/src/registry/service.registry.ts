@@ -18,6 +18,8 @@ export interface RegistryParts {
   readonly watch: WatchHub;
   readonly namespace: string;
   readonly instanceId: string;
+  /** Told of each registration that asks to be probed. */
+  readonly onProbed?: () => void;
 }
 
 /**
@@ -63,6 +65,7 @@ export class ServiceRegistry {
     const registration = new OwnRegistration(this.parts, options, this.shared.values());
     this.own.add(registration);
     void registration.whenEnded().then(() => this.own.delete(registration));
+    if (options.probe) this.parts.onProbed?.();
     await registration.stands;
     return registration;
   }
