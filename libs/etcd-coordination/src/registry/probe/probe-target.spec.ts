@@ -48,7 +48,7 @@ describe('a target', () => {
         },
         inTurn: (work) => turnstile.pass(work),
       },
-      () => moves.push(target.gate.state),
+      (moved) => moved && moves.push(target.gate.state),
     );
     target.start();
     return target;

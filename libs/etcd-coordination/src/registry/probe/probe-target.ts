@@ -29,6 +29,8 @@ type Outcome = { readonly fault: string | null } | null;
 export class ProbeTarget {
   /** Why the last probe that failed did. */
   private fault = '';
+  private failing: number | null = null;
+  private passed = -Infinity;
   private cancelTimer: () => void = () => undefined;
   private readonly stopping = new AbortController();
 
@@ -37,12 +39,22 @@ export class ProbeTarget {
     /** Where it stands: its share of probers has changed, or its prober has died, and it goes on from there. */
     private current: Gate,
     private readonly tools: ProbeTools,
-    /** Told when the gate has moved to another state. */
-    private readonly moved: () => void,
+    /** Told of each result, and whether it has moved the gate to another state. */
+    private readonly judged: (moved: boolean) => void,
   ) {}
 
   get gate(): Gate {
     return this.current;
+  }
+
+  /** When the row of failures began that the last result belongs to; null if that was none. */
+  get failingSince(): number | null {
+    return this.failing;
+  }
+
+  /** When it passed last; -Infinity if never. */
+  get passedAt(): number {
+    return this.passed;
   }
 
   /** Why it is down, for people. */
@@ -83,10 +95,12 @@ export class ProbeTarget {
   }
 
   private judge(fault: string | null): void {
-    if (fault !== null) this.fault = fault;
+    const now = this.tools.clock.now();
+    if (fault === null) [this.failing, this.passed] = [null, now];
+    else [this.failing, this.fault] = [this.failing ?? now, fault];
     const before = this.current.state;
     this.current = nextGate(this.current, fault === null, this.aim.spec);
-    if (this.current.state !== before) this.moved();
+    this.judged(this.current.state !== before);
   }
 
   /** Asks once. Resolves in time, whatever the probe does. Never rejects. */

@@ -4,6 +4,8 @@ import type { IKeyValue } from 'etcd3';
 import { type Gate, UP_GATE } from '../health/health-gate.js';
 import { decodeInstanceRecord, type InstanceRecord } from '../instance-record.js';
 import { decodeVerdictRecord } from '../verdict-record.js';
+import type { HeldVerdicts, Suspect } from './held-verdicts.js';
+import type { Sight } from './mass-failure.js';
 import { probeAim } from './probe.js';
 import { ProbeTarget, type ProbeTools } from './probe-target.js';
 import type { Standing, VerdictWriter } from './verdict-writer.js';
@@ -15,6 +17,11 @@ export interface Probed extends Standing {
   /** Null if it does not ask for it (any more). */
   readonly record: ProbedRecord | null;
 }
+
+/** The least time in which the others may decide whether a failure is to be believed, in milliseconds. */
+const LEAST_WINDOW_MS = 10_000;
+/** Intervals are up to a tenth longer than asked for. */
+const LONGEST_INTERVAL = 1.1;
 
 type ProbedRecord = InstanceRecord & { readonly probe: NonNullable<InstanceRecord['probe']> };
 
@@ -41,8 +48,10 @@ export function readProbed(
 /**
  * One instance that this process probes: its target, and its verdict. While the instance itself says
  * that it is starting or draining it gets no calls anyway, so it is not asked, and stays as it was.
+ *
+ * When its probes fail, its verdict is held until it is to be believed.
  */
-export class ProbedInstance {
+export class ProbedInstance implements Sight, Suspect {
   private readonly logger = new Logger('ServiceProber');
   private target: ProbeTarget | null = null;
   private found: Finding | null;
@@ -52,6 +61,7 @@ export class ProbedInstance {
     private probed: Probed,
     known: Finding | null,
     private readonly writer: VerdictWriter,
+    private readonly held: HeldVerdicts,
     private readonly tools: (kind: ProbedRecord['probe']['kind']) => ProbeTools,
   ) {
     this.found = known;
@@ -61,6 +71,27 @@ export class ProbedInstance {
   /** What was found of the registration that stands, or stood last. */
   get finding(): Finding | null {
     return this.found;
+  }
+
+  get isWell(): boolean {
+    return this.target !== null && this.found!.reason === null;
+  }
+
+  get failingSince(): number | null {
+    return this.target?.failingSince ?? null;
+  }
+
+  get passedAt(): number {
+    return this.target?.passedAt ?? -Infinity;
+  }
+
+  get windowMs(): number {
+    return Math.max(LEAST_WINDOW_MS, this.roundMs(1));
+  }
+
+  /** How long another process needs at the most to find it down, with so many waiting for one turn. */
+  lookMs(waiting: number): number {
+    return this.roundMs(waiting) * (1 + (this.probed.record?.probe.failures ?? 0));
   }
 
   update(probed: Probed): void {
@@ -75,6 +106,13 @@ export class ProbedInstance {
     this.writer.want(record ? this.found!.reason : null, probed);
   }
 
+  publish(): void {
+    const { gate, reason } = this.target!;
+    this.found = { ...this.found!, gate, reason };
+    this.tell(reason);
+    this.writer.want(reason);
+  }
+
   /** Asks no more, and leaves the verdict as it stands. */
   async close(): Promise<void> {
     this.stopProbing();
@@ -85,25 +123,40 @@ export class ProbedInstance {
     const aim = probeAim(record, record.probe);
     if (this.target && isDeepStrictEqual(this.target.aim, aim)) return;
     this.stopProbing();
-    const target = new ProbeTarget(aim, gate, this.tools(aim.spec.kind), () => this.moved(target));
+    const tools = this.tools(aim.spec.kind);
+    const target = new ProbeTarget(aim, gate, tools, (moved) => this.judged(target, moved));
     this.target = target;
     target.start();
   }
 
   private stopProbing(): void {
     if (!this.target) return;
-    // How many results in a row spoke against it is kept, too.
-    this.found = { ...this.found!, gate: this.target.gate };
+    // How many results in a row spoke against it is kept, too; what nobody was told of is not.
+    const { gate } = this.target;
+    const isHeld = gate.state === 'down' && this.found!.reason === null;
+    this.found = { ...this.found!, gate: isHeld ? UP_GATE : gate };
     this.target.stop();
     this.target = null;
+    this.held.release(this);
   }
 
-  private moved(target: ProbeTarget): void {
-    const { gate } = target;
-    const reason = gate.state === 'down' ? target.reason : null;
-    this.found = { ...this.found!, gate, reason };
-    this.tell(reason);
-    this.writer.want(reason);
+  private judged(target: ProbeTarget, moved: boolean): void {
+    if (moved && target.gate.state === 'down') return this.held.hold(this, target.failingSince!);
+    if (moved) this.passed(target.gate);
+    this.held.look();
+  }
+
+  private passed(gate: Gate): void {
+    this.held.release(this);
+    const wasTold = this.found!.reason !== null;
+    this.found = { ...this.found!, gate, reason: null };
+    if (wasTold) this.tell(null);
+    this.writer.want(null);
+  }
+
+  private roundMs(waiting: number): number {
+    const { intervalMs = 0, timeoutMs = 0 } = this.probed.record?.probe ?? {};
+    return intervalMs * LONGEST_INTERVAL + timeoutMs * waiting;
   }
 
   private tell(reason: string | null): void {

@@ -1,232 +1,182 @@
 import { Logger } from '@nestjs/common';
-import { BehaviorSubject } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeKv } from '../../../../../test/support/fake-kv.js';
-import { settle, VirtualClock } from '../../../../../test/support/virtual-clock.js';
+import { ProberStage } from '../../../../../test/support/prober-stage.js';
+import { settle } from '../../../../../test/support/virtual-clock.js';
 import { EtcdPermissionDeniedError } from '../../client/etcd.errors.js';
 import { instanceKey, verdictKey } from '../../client/keys.js';
-import { encodeInstanceRecord } from '../instance-record.js';
-import { decodeVerdictRecord } from '../verdict-record.js';
-import type { ProbeAim } from './probe.js';
-import { ServiceProber } from './prober.js';
 
-const SPEC = { intervalMs: 1000, timeoutMs: 100, failures: 2, passes: 2 };
 const never = () => new Promise<never>(() => undefined);
 
 describe('a prober', () => {
-  let kv: FakeKv;
-  let clock: VirtualClock;
-  let candidates: BehaviorSubject<readonly string[]>;
-  let log: string[];
-  /** Ports that were probed. */
-  let asked: number[];
-  let probe: (aim: ProbeAim) => Promise<string | null>;
-  let probers: ServiceProber[];
+  let stage: ProberStage;
 
   beforeEach(() => {
     for (const level of ['log', 'warn', 'error'] as const) {
       vi.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
     }
-    kv = new FakeKv();
-    clock = new VirtualClock(0);
-    candidates = new BehaviorSubject<readonly string[]>(['a']);
-    [log, asked, probers] = [[], [], []];
-    probe = async () => null;
+    stage = new ProberStage();
+    stage.stand('a');
   });
   afterEach(async () => {
-    const closed = Promise.all(probers.map((prober) => prober.close()));
-    await clock.advance(2000);
-    await closed;
+    await stage.close();
     vi.restoreAllMocks();
   });
 
-  async function start(instanceId = 'a', perProber = 200) {
-    const election = {
-      candidates$: candidates,
-      join: async () => void log.push(`${instanceId} joined`),
-      leave: async () => void log.push(`${instanceId} left`),
-    };
-    const client = Object.assign(kv.client, { clock });
-    const parts = { client, watch: kv.hub, namespace: 'ns', instanceId, election };
-    const one = (aim: ProbeAim) => {
-      asked.push(aim.port);
-      return probe(aim);
-    };
-    const probes = { http: one, tcp: one, grpc: one };
-    const prober = new ServiceProber(parts, { perProber, probes, random: () => 0.5 });
-    probers.push(prober);
-    await prober.start();
-    await settle();
-    return prober;
-  }
-
-  function register(
-    id: string,
-    some: { mark?: string; state?: 'up' | 'draining'; port?: number } = {},
-  ) {
-    const { mark = `mark of ${id}`, state = 'up', port = 80 } = some;
-    const record = {
-      ...{ address: `http://10.0.0.1:${port}`, protocol: 'http' as const, host: '10.0.0.1', port },
-      ...{ zone: null, weight: 1, version: null, metadata: {}, reason: null, by: id, mark, state },
-      probe: { kind: 'http' as const, port: null, target: '/', ...SPEC },
-    };
-    kv.put(instanceKey('ns', 's', id), encodeInstanceRecord(record).toString(), '7');
-  }
-  const deregister = (id: string) => kv.delete(instanceKey('ns', 's', id));
-  const verdictOn = (id: string) => {
-    const found = kv.kvs.get(verdictKey('ns', 's', id, 'probe'));
-    return found ? decodeVerdictRecord(found.value) : null;
-  };
-
   it('probes who asks for it and is there already, and who comes', async () => {
-    register('x', { port: 1 });
-    kv.put(
+    stage.register('x', { port: 1 });
+    stage.kv.put(
       instanceKey('ns', 's', 'unprobed'),
       JSON.stringify({ address: 'http://h:9', state: 'up' }),
     );
-    kv.put(instanceKey('ns', 's', 'nonsense'), '}{');
-    kv.put('ns/registry/what', 'x');
-    const prober = await start();
-    register('y', { port: 2 });
-    await clock.advance(900);
-    expect([prober.targets, [...new Set(asked)]]).toEqual([2, [1, 2]]);
-    deregister('x');
-    await clock.advance(3000);
+    stage.kv.put(instanceKey('ns', 's', 'nonsense'), '}{');
+    stage.kv.put('ns/registry/what', 'x');
+    const prober = await stage.start();
+    stage.register('y', { port: 2 });
+    await stage.clock.advance(900);
+    expect([prober.targets, [...new Set(stage.asked)]]).toEqual([2, [1, 2]]);
+    stage.deregister('x');
+    await stage.clock.advance(3000);
     expect(prober.targets).toBe(1);
-    expect(asked.filter((port) => port === 1)).toEqual([1]);
+    expect(stage.asked.filter((port) => port === 1)).toEqual([1]);
   });
 
   it('has a verdict stand while an instance fails, and only then', async () => {
-    register('x');
-    await start();
-    probe = async () => 'answered 503';
-    await clock.advance(1400);
-    expect(verdictOn('x')).toBeNull();
-    await clock.advance(200);
-    expect(verdictOn('x')).toMatchObject({ state: 'down', by: 'a' });
-    expect(verdictOn('x')!.reason).toMatch(/2 times in a row: answered 503/);
-    probe = async () => null;
-    await clock.advance(1000);
-    expect(verdictOn('x')).not.toBeNull();
-    await clock.advance(1000);
-    expect(verdictOn('x')).toBeNull();
+    stage.register('x');
+    await stage.start();
+    stage.probe = async () => 'answered 503';
+    await stage.clock.advance(1400);
+    expect(stage.verdictOn('x')).toBeNull();
+    await stage.clock.advance(200);
+    expect(stage.verdictOn('x')).toMatchObject({ state: 'down', by: 'a' });
+    expect(stage.verdictOn('x')!.reason).toMatch(/2 times in a row: answered 503/);
+    stage.probe = async () => null;
+    await stage.clock.advance(1000);
+    expect(stage.verdictOn('x')).not.toBeNull();
+    await stage.clock.advance(1000);
+    expect(stage.verdictOn('x')).toBeNull();
   });
 
   it('goes on with the verdicts that stand when it comes to be its turn', async () => {
-    register('x');
-    register('y');
-    candidates.next(['b', 'a']);
-    const first = await start('b');
-    const second = await start('a');
-    probe = async () => 'no';
-    await clock.advance(2000);
+    stage.register('x');
+    stage.register('y');
+    stage.stand('b', 'a');
+    const first = await stage.start('b');
+    const second = await stage.start('a');
+    stage.probe = async () => 'no';
+    await stage.clock.advance(2000);
     expect([first.targets, second.targets]).toEqual([2, 0]);
-    const before = kv.asked.length;
-    probe = async () => null;
-    candidates.next(['a']);
+    const before = stage.kv.asked.length;
+    stage.probe = async () => null;
+    stage.stand('a');
     expect([first.targets, second.targets]).toEqual([0, 2]);
-    await clock.advance(600);
-    expect([verdictOn('x')?.by, kv.asked.length]).toEqual(['b', before]);
-    await clock.advance(1500);
-    expect([verdictOn('x'), verdictOn('y')]).toEqual([null, null]);
+    await stage.clock.advance(600);
+    expect([stage.verdictOn('x')?.by, stage.kv.asked.length]).toEqual(['b', before]);
+    await stage.clock.advance(1500);
+    expect([stage.verdictOn('x'), stage.verdictOn('y')]).toEqual([null, null]);
   });
 
   it('gives a registration that comes back its verdict again, and a new one of that id none', async () => {
-    register('x');
-    await start();
-    probe = async () => 'no';
-    await clock.advance(2000);
-    deregister('x');
-    await clock.advance(1000);
-    expect(verdictOn('x')).toBeNull();
-    register('x');
-    await clock.advance(100);
-    expect(verdictOn('x')).toMatchObject({ state: 'down' });
+    stage.register('x');
+    await stage.start();
+    stage.probe = async () => 'no';
+    await stage.clock.advance(2000);
+    stage.deregister('x');
+    await stage.clock.advance(1000);
+    expect(stage.verdictOn('x')).toBeNull();
+    stage.register('x');
+    await stage.clock.advance(100);
+    expect(stage.verdictOn('x')).toMatchObject({ state: 'down' });
 
-    deregister('x');
-    register('x', { mark: 'another' });
-    await clock.advance(600);
-    expect(verdictOn('x')).toBeNull();
+    stage.deregister('x');
+    stage.register('x', { mark: 'another' });
+    await stage.clock.advance(600);
+    expect(stage.verdictOn('x')).toBeNull();
   });
 
   it('takes away what was left of a registration that is over, and of an earlier one', async () => {
     const left = JSON.stringify({ state: 'down', by: 'old', reason: null });
-    for (const id of ['gone', 'anew']) kv.put(verdictKey('ns', 's', id, 'probe'), left);
-    kv.put(verdictKey('ns', 's', 'gone', 'operator'), left);
-    register('anew');
-    await start();
-    await clock.advance(100);
-    expect([verdictOn('gone'), verdictOn('anew')]).toEqual([null, null]);
-    expect(kv.kvs.has(verdictKey('ns', 's', 'gone', 'operator'))).toBe(true);
+    for (const id of ['gone', 'anew']) stage.kv.put(verdictKey('ns', 's', id, 'probe'), left);
+    stage.kv.put(verdictKey('ns', 's', 'gone', 'operator'), left);
+    stage.register('anew');
+    await stage.start();
+    await stage.clock.advance(100);
+    expect([stage.verdictOn('gone'), stage.verdictOn('anew')]).toEqual([null, null]);
+    expect(stage.kv.kvs.has(verdictKey('ns', 's', 'gone', 'operator'))).toBe(true);
   });
 
   it('does not ask who drains, and goes on where it was when that one is back', async () => {
-    register('x');
-    const prober = await start();
-    probe = async () => 'no';
-    await clock.advance(600);
-    register('x', { state: 'draining' });
-    await clock.advance(5000);
-    expect([asked.length, verdictOn('x'), prober.targets]).toEqual([1, null, 1]);
-    register('x');
-    await clock.advance(600);
-    expect(verdictOn('x')).not.toBeNull();
+    stage.register('x');
+    const prober = await stage.start();
+    stage.probe = async () => 'no';
+    await stage.clock.advance(600);
+    stage.register('x', { state: 'draining' });
+    await stage.clock.advance(5000);
+    expect([stage.asked.length, stage.verdictOn('x'), prober.targets]).toEqual([1, null, 1]);
+    stage.register('x');
+    await stage.clock.advance(600);
+    expect(stage.verdictOn('x')).not.toBeNull();
   });
 
   it('shares the targets out with others', async () => {
-    candidates.next(['a', 'b', 'c', 'd']);
+    stage.stand('a', 'b', 'c', 'd');
     const all = [
-      await start('a', 10),
-      await start('b', 10),
-      await start('c', 10),
-      await start('d', 10),
+      await stage.start('a', { perProber: 10 }),
+      await stage.start('b', { perProber: 10 }),
+      await stage.start('c', { perProber: 10 }),
+      await stage.start('d', { perProber: 10 }),
     ];
-    for (let port = 1; port <= 30; port += 1) register(`i${port}`, { port });
+    for (let port = 1; port <= 30; port += 1) stage.register(`i${port}`, { port });
     await settle();
     expect(all.reduce((sum, { targets }) => sum + targets, 0)).toBe(30);
     expect([all[3]!.targets, all.slice(0, 3).every(({ targets }) => targets > 3)]).toEqual([
       0,
       true,
     ]);
-    await clock.advance(600);
-    expect(asked.sort((x, y) => x - y)).toEqual(Array.from({ length: 30 }, (_, at) => at + 1));
+    await stage.clock.advance(600);
+    expect(stage.asked.sort((x, y) => x - y)).toEqual(
+      Array.from({ length: 30 }, (_, at) => at + 1),
+    );
   });
 
   it('asks 64 at once at the most, and the others all the same when those hang', async () => {
-    probe = ({ port }) => (port <= 64 ? never() : Promise.resolve(null));
-    await start();
-    for (let port = 1; port <= 100; port += 1) register(`i${port}`, { port });
-    await clock.advance(550);
-    expect(asked).toHaveLength(64);
-    await clock.advance(100);
-    expect(asked).toHaveLength(100);
+    stage.probe = ({ port }) => (port <= 64 ? never() : Promise.resolve(null));
+    await stage.start();
+    for (let port = 1; port <= 100; port += 1) stage.register(`i${port}`, { port });
+    await stage.clock.advance(550);
+    expect(stage.asked).toHaveLength(64);
+    await stage.clock.advance(100);
+    expect(stage.asked).toHaveLength(100);
   });
 
   it('asks again for what etcd refuses to show, and does what it can until then', async () => {
-    register('x');
-    const prober = await start();
-    kv.refuse(new EtcdPermissionDeniedError('A watch', 'u'));
-    register('y');
-    await clock.advance(5000);
+    stage.register('x');
+    const prober = await stage.start();
+    stage.kv.refuse(new EtcdPermissionDeniedError('A watch', 'u'));
+    stage.register('y');
+    await stage.clock.advance(5000);
     expect(prober.targets).toBe(1);
-    await clock.advance(6000);
+    await stage.clock.advance(6000);
     expect(prober.targets).toBe(2);
-    candidates.error(new EtcdPermissionDeniedError('A watch', 'u'));
+    stage.candidates.error(new EtcdPermissionDeniedError('A watch', 'u'));
     expect(prober.targets).toBe(0);
   });
 
   it('leaves nothing when it closes, but the verdicts', async () => {
-    register('x');
-    const prober = await start();
-    probe = async () => 'no';
-    await clock.advance(2000);
-    probe = never;
-    await clock.advance(600);
+    stage.register('x');
+    const prober = await stage.start();
+    stage.probe = async () => 'no';
+    await stage.clock.advance(2000);
+    stage.probe = never;
+    await stage.clock.advance(600);
     await prober.close();
-    expect([clock.pending, prober.targets, log]).toEqual([0, 0, ['a joined', 'a left']]);
-    candidates.next(['a']);
-    register('y');
-    await clock.advance(5000);
-    expect([prober.targets, verdictOn('x')?.state]).toEqual([0, 'down']);
+    expect([stage.clock.pending, prober.targets, stage.log]).toEqual([
+      0,
+      0,
+      ['a joined', 'a left'],
+    ]);
+    stage.stand('a');
+    stage.register('y');
+    await stage.clock.advance(5000);
+    expect([prober.targets, stage.verdictOn('x')?.state]).toEqual([0, 'down']);
   });
 });

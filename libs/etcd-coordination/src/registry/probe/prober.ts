@@ -8,12 +8,14 @@ import { PrefixView } from '../../watch/prefix-view.js';
 import { Turnstile } from '../../watch/turnstile.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
 import type { ProbeSpec } from '../service-instance.js';
+import { HeldVerdicts } from './held-verdicts.js';
 import { PROBES, type Probe } from './probe.js';
 import { activeProbers, ProbeShare, TARGETS_PER_PROBER } from './probe-share.js';
 import { type Finding, type Probed, ProbedInstance } from './probed-instance.js';
 import { ProbedInstances } from './probed-instances.js';
-import type { ProberElection } from './prober-election.js';
+import type { ProberCandidate, ProberElection } from './prober-election.js';
 import type { ProbeTools } from './probe-target.js';
+import { SelfDoubt } from './self-doubt.js';
 import { VerdictWriter } from './verdict-writer.js';
 
 /** How many probes one process has under way. */
@@ -24,6 +26,11 @@ const REFUSED_RETRY_MS = 10_000;
 const CLOSE_BUDGET_MS = 1000;
 /** Of so many instances that went while they were down it is remembered, should they come back. */
 const MOST_REMEMBERED = 1000;
+/** For how long a doubt stands at the least, in milliseconds, and how many looks may be had meanwhile. */
+const LEAST_DOUBT_MS = 60_000;
+const LOOKS = 3;
+/** A day: a timer cannot be set for ever. */
+const MOST_DOUBT_MS = 24 * 60 * 60 * 1000;
 const NOBODY = new ProbeShare([], '');
 
 /** What a prober stands on. */
@@ -46,7 +53,8 @@ export interface ProberSettings {
 /**
  * Takes part in the probing of all instances of a namespace that ask for it. Everybody who takes
  * part stands in one election; the first of the candidates probe, each its share, and have a verdict
- * stand on who fails. When one of them dies the next takes over, from the verdicts that stand.
+ * stand on who fails. When one of them dies the next takes over, from the verdicts that stand. One
+ * that sees most of its instances fail at once doubts itself first, see {@link SelfDoubt}.
  *
  * An outage of etcd stops no probing: what was found meanwhile is written when it is back.
  */
@@ -60,15 +68,26 @@ export class ServiceProber {
   private view: PrefixView | null = null;
   private instances: ProbedInstances | null = null;
   private following: Subscription | null = null;
-  private candidates: readonly string[] = [];
+  private candidates: readonly ProberCandidate[] = [];
   private share = NOBODY;
   private readonly timers = new Set<() => void>();
+  private readonly doubt: SelfDoubt;
+  private readonly held: HeldVerdicts;
   private closing: Promise<void> | undefined;
 
   constructor(
     private readonly ground: ProberGround,
     private readonly settings: ProberSettings = {},
-  ) {}
+  ) {
+    const { client, election, instanceId } = ground;
+    const { clock } = client;
+    this.doubt = new SelfDoubt({ clock, election, instanceId }, () => this.look());
+    this.held = new HeldVerdicts(clock, {
+      sights: () => this.own.values(),
+      isSecondLook: () => this.candidates.some(({ doubts }) => doubts),
+      doubt: () => this.stepAside(),
+    });
+  }
 
   /** How many instances this process probes now. */
   get targets(): number {
@@ -81,7 +100,7 @@ export class ServiceProber {
     this.followInstances();
     this.followCandidates();
     try {
-      await this.ground.election.join();
+      await this.ground.election.join(false);
     } catch (error) {
       if (this.closing || error instanceof ClientClosedError) return;
       this.logger.error(
@@ -98,6 +117,7 @@ export class ServiceProber {
   private async end(): Promise<void> {
     for (const cancel of this.timers) cancel();
     this.timers.clear();
+    this.doubt.close();
     this.following?.unsubscribe();
     this.view?.close();
     const writes = [...this.own.values()].map((instance) => instance.close());
@@ -107,6 +127,23 @@ export class ServiceProber {
     });
     // What etcd does not answer now ends with the client, or with the session's lease.
     await settledWithin(this.ground.client.clock, Promise.all([...writes, left]), CLOSE_BUDGET_MS);
+  }
+
+  /** Most of what was well fails at once, and nobody else has said so yet. */
+  private stepAside(): void {
+    const waiting = Math.ceil(this.own.size / PROBES_AT_ONCE);
+    let [spanMs, well, failing] = [LEAST_DOUBT_MS, 0, 0];
+    for (const one of this.own.values()) {
+      if (!one.isWell) continue;
+      well += 1;
+      if (one.failingSince === null) continue;
+      failing += 1;
+      spanMs = Math.max(spanMs, LOOKS * (one.lookMs(waiting) + one.windowMs));
+    }
+    this.logger.warn(
+      `${failing} of the ${well} instances that this process probes, and that were well, fail at once: it may be cut off from them itself. None of them is marked down for that; the next prober looks, or, if there is none, this one once more.`,
+    );
+    void this.doubt.stepAside(Math.min(spanMs, MOST_DOUBT_MS));
   }
 
   private followCandidates(): void {
@@ -175,7 +212,8 @@ export class ServiceProber {
   /** Whether others probe now than did before. */
   private reshare(): boolean {
     const { perProber = TARGETS_PER_PROBER } = this.settings;
-    const active = activeProbers(this.candidates, this.instances!.all.size, perProber);
+    const probers = this.doubt.probers(this.candidates);
+    const active = activeProbers(probers, this.instances!.all.size, perProber);
     const before = this.share.active;
     if (active.length === before.length && active.every((id, index) => id === before[index])) {
       return false;
@@ -201,7 +239,7 @@ export class ServiceProber {
     this.remembered.delete(key);
     const { client, instanceId } = this.ground;
     const writer = new VerdictWriter(client, instanceId, this.instances!.keysOf(key)!, probed);
-    return new ProbedInstance(probed, known, writer, (kind) => this.tools(kind));
+    return new ProbedInstance(probed, known, writer, this.held, (kind) => this.tools(kind));
   }
 
   private drop(key: string, own: ProbedInstance, probed: Probed | undefined): void {
