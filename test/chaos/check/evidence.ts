@@ -63,6 +63,8 @@ export const PROMISES = {
   linearizable: 'Registers are linearizable',
   counters: 'No increment is lost or applied twice',
   config: 'Configuration is never older than the last good one, and never invalid',
+  registry:
+    'The registry shows what is alive, an outage empties nothing, and calls find who answers',
   shutdown: 'A closed process has handed over, left no key and ended by itself',
   errors: 'Every error has a code of ours and says what to do',
   liveness: 'All is right again within a computed bound of the healing',

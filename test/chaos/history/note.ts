@@ -53,3 +53,11 @@ export type NemesisNote = Note &
     /** From here on everything is well: no fault begins any more, and none goes on. */
     | { readonly type: 'healed' }
   );
+
+/** What the raw watch says of etcd itself (`work: 'etcd'`, `process: 'run'`). */
+export type EtcdNote = Note & {
+  /** A leader was elected; or, as the first such note, it leads since before that. */
+  readonly type: 'term';
+  /** Of Raft, decimal. */
+  readonly term: string;
+};

@@ -20,6 +20,9 @@ export class TruthRecorder {
   readonly events: TrueEvent[] = [];
   /** What was compacted away before it was told, as sentences: the run is worth nothing then. */
   readonly missed: string[] = [];
+  /** Told of each new term of Raft, decimal: a leader was elected. */
+  onTerm: ((term: string) => void) | null = null;
+  private term = 0n;
   private readonly end = new AbortController();
   private running: Promise<void> | null = null;
   private last = 0n;
@@ -112,8 +115,9 @@ export class TruthRecorder {
   }
 
   /** The events of one revision come in one response. */
-  private take({ events, compact_revision }: IWatchResponse): void {
+  private take({ events, compact_revision, header }: IWatchResponse): void {
     const t = machineNow();
+    this.takeTerm(BigInt(header.raft_term));
     if (BigInt(compact_revision) > this.last + 1n) {
       this.missed.push(
         `The history was compacted to ${compact_revision}, and the raw watch had come to ${this.last}.`,
@@ -125,5 +129,12 @@ export class TruthRecorder {
       this.last = event.revision;
       if (!event.key.startsWith(MARKS)) this.events.push(event);
     }
+  }
+
+  /** A member that was away may be behind. */
+  private takeTerm(term: bigint): void {
+    if (term <= this.term || !this.onTerm) return;
+    this.term = term;
+    this.onTerm(`${term}`);
   }
 }

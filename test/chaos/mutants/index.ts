@@ -3,6 +3,7 @@ import { configMutants } from './config-mutants.js';
 import type { Mutant } from './mutant.js';
 import { ownershipMutants } from './ownership-mutants.js';
 import { registerMutants } from './register-mutants.js';
+import { registryMutants } from './registry-mutants.js';
 import { watchMutants } from './watch-mutants.js';
 
 /** Every mutant; the chaos must catch each. */
@@ -12,6 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...watchMutants,
   ...registerMutants,
   ...configMutants,
+  ...registryMutants,
 ];
 
 /** @throws if there is none of that name */

@@ -3,7 +3,7 @@ import { tempFolder } from '../../support/temp-folder.js';
 import { ChaosFleet } from '../fleet/chaos-fleet.js';
 import { type AdminAccess, adminClient } from '../history/admin-access.js';
 import { finalList } from '../history/final-list.js';
-import type { NemesisNote } from '../history/note.js';
+import type { EtcdNote, NemesisNote } from '../history/note.js';
 import { TruthRecorder } from '../history/truth-recorder.js';
 import { faultsFor } from '../nemesis/faults/index.js';
 import { Nemesis } from '../nemesis/nemesis.js';
@@ -77,6 +77,8 @@ async function build(
   await fleet.start(workers);
 
   const book = fleet.book.of<NemesisNote>('nemesis');
+  const leaders = fleet.book.of<EtcdNote>('etcd');
+  truth.onTerm = (term) => leaders.note({ type: 'term', term });
   const faults = faultsFor(cluster, options.faults);
   const ttlMs = ttlSeconds * 1000;
   const nemesis = new Nemesis({ cluster, fleet, random, ttlMs, book, faults });

@@ -4,6 +4,7 @@ import { locks } from './locks/index.js';
 import { processes } from './processes/index.js';
 import { readWrite } from './read-write/index.js';
 import { registers } from './registers/index.js';
+import { registry } from './registry/index.js';
 import { semaphores } from './semaphores/index.js';
 import { watched } from './watched/index.js';
 import type { ChaosWork } from './work.js';
@@ -17,5 +18,6 @@ export const WORKS: readonly ChaosWork[] = [
   registers,
   watched,
   config,
+  registry,
   processes,
 ];

@@ -1,0 +1,2 @@
+/** The service that every process is an instance of, and calls. */
+export const SERVICE = 'peers';
