@@ -1,17 +1,26 @@
-import { credentials, type Client, type Channel, type ChannelOptions } from '@grpc/grpc-js';
+import {
+  credentials,
+  makeClientConstructor,
+  type Client,
+  type Channel,
+  type ChannelOptions,
+  type MethodDefinition,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 // etcd3 does not export the services that it loads from its proto. Loading the proto
 // a second time would cost every start-up some 50 ms, so they are taken from its Host.
 import { Host } from 'etcd3/lib/connection-pool.js';
 import { noop } from 'cockatiel';
-import type { Services } from 'etcd3';
+import type { IRangeRequest, IRangeResponse, Services } from 'etcd3';
+import { decodeRangeResponse } from './range-response.js';
 
 export type ServiceName = keyof typeof Services;
 
-type ServiceConstructor = new (
+type ServiceConstructor = (new (
   target: string,
   creds: ReturnType<typeof credentials.createInsecure>,
   options: ChannelOptions & { channelOverride: Channel },
-) => Client;
+) => Client) & { readonly service: ServiceDefinition };
 
 const constructors = new Map<ServiceName, ServiceConstructor>();
 
@@ -22,7 +31,16 @@ export function serviceClient(name: ServiceName, target: string, channel: Channe
     const host = new Host('127.0.0.1:1', credentials.createInsecure(), {}, noop);
     Constructor = host.getServiceClient(name).constructor as ServiceConstructor;
     host.close();
+    if (name === 'KV') Constructor = withFastLists(Constructor);
     constructors.set(name, Constructor);
   }
   return new Constructor(target, credentials.createInsecure(), { channelOverride: channel });
+}
+
+/** Of its own: etcd3's class is that of every other client in this process, too. */
+function withFastLists({ service }: ServiceConstructor): ServiceConstructor {
+  const range = service['Range'] as MethodDefinition<IRangeRequest, IRangeResponse>;
+  const decode = (bytes: Buffer) => decodeRangeResponse(bytes, range.responseDeserialize);
+  const methods = { ...service, Range: { ...range, responseDeserialize: decode } };
+  return makeClientConstructor(methods, 'KV');
 }
