@@ -45,6 +45,8 @@ export interface CandidateId {
 // a key can be read in a log or typed after `etcdctl get`.
 // oxlint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /[%/\u0000-\u001f\u007f]/g;
+// oxlint-disable-next-line no-control-regex
+const HAS_ESCAPE = /[%/\u0000-\u001f\u007f]/;
 /** Half of a surrogate pair: UTF-8, and so etcd, cannot hold it. */
 export const LONE_SURROGATE = /\p{Surrogate}/u;
 const ESCAPE = /%([0-9A-F]{2})/g;
@@ -60,6 +62,8 @@ export function escapeSegment(name: string): string {
 
 /** The name that {@link escapeSegment} was given, or null if it cannot have made this segment. */
 export function unescapeSegment(segment: string): string | null {
+  // Almost always; a list may have 10,000.
+  if (!HAS_ESCAPE.test(segment)) return segment;
   const name = segment.replace(ESCAPE, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
   return escapeSegment(name) === segment ? name : null;
 }
@@ -281,12 +285,12 @@ export function verdictKey(
 
 /** Takes apart what follows {@link registryPrefix} in a key, or gives null if it is none of ours. */
 export function parseRegistryRest(rest: string): RegistryKeyId | null {
-  const [kind, ...segments] = rest.split('/');
-  const [instanceId, source] = segments.map(unescapeSegment);
-  if (!instanceId) return null;
-  if (kind === 'instance' && segments.length === 1) return { kind, instanceId };
-  if (kind === 'verdict' && segments.length === 2 && source) return { kind, instanceId, source };
-  return null;
+  const [kind, segment, further, ...others] = rest.split('/');
+  const instanceId = segment ? unescapeSegment(segment) : null;
+  if (!instanceId || others.length > 0) return null;
+  if (kind === 'instance' && further === undefined) return { kind, instanceId };
+  const source = further ? unescapeSegment(further) : null;
+  return kind === 'verdict' && source ? { kind, instanceId, source } : null;
 }
 
 /** What is wrong with a namespace, in words that follow "it", or null if nothing is. */

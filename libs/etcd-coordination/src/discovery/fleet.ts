@@ -32,9 +32,9 @@ type Placements = Map<Candidates, Map<string, Candidate | null>>;
 /** The instances of one service as those that calls can go to, with what calls have taught of each. */
 export class Fleet {
   private readonly members = new Map<string, Candidate>();
-  /** Those in which each of them stands. */
-  private readonly places = new Map<Candidate, readonly Candidates[]>();
   private readonly all: Candidates;
+  /** Where a candidate without a zone stands. */
+  private readonly anywhere: readonly Candidates[];
   private readonly zones: Zones;
   /** Gone from etcd, and kept in the list. */
   private readonly reserve = new Candidates();
@@ -51,6 +51,7 @@ export class Fleet {
   ) {
     this.processHash = hashText(owner.instanceId);
     this.all = new Candidates(subset?.size ?? null);
+    this.anywhere = [this.all];
     this.zones = new Zones(zone.minHealthy, subset?.size ?? null);
     this.ejection = new OutlierEjection<Candidate>(
       ejection,
@@ -187,16 +188,16 @@ export class Fleet {
     const { state, isProtected, zone } = candidate.instance;
     if (state !== 'up' || !this.ejection.isIn(candidate)) this.move(candidate, [], placements);
     else if (isProtected) this.move(candidate, [this.reserve], placements);
-    else if (zone === null) this.move(candidate, [this.all], placements);
+    else if (zone === null) this.move(candidate, this.anywhere, placements);
     else this.move(candidate, [this.all, this.zones.of(zone)], placements);
   }
 
   private move(candidate: Candidate, to: readonly Candidates[], placements: Placements): void {
-    const from = this.places.get(candidate) ?? [];
-    for (const set of from) if (!to.includes(set)) put(placements, set, candidate.id, null);
+    for (const set of candidate.places) {
+      if (!to.includes(set)) put(placements, set, candidate.id, null);
+    }
     for (const set of to) put(placements, set, candidate.id, candidate);
-    if (to.length > 0) this.places.set(candidate, to);
-    else this.places.delete(candidate);
+    candidate.places = to;
   }
 
   /** Those that are up and fail: for when there is nobody else. */
@@ -226,6 +227,6 @@ function put(
 
 function settle(placements: Placements): void {
   for (const [set, changes] of placements) {
-    set.update([...changes].map(([id, item]) => ({ id, item })));
+    set.update(changes);
   }
 }

@@ -63,6 +63,10 @@ export class InstanceTable {
     this.prefix = registryPrefix(namespace, service);
   }
 
+  get isEmpty(): boolean {
+    return this.entries.size === 0;
+  }
+
   /** The keys of all that is known, but of those in `listed`. */
   keysBut(listed: ReadonlySet<string>): string[] {
     const keys: string[] = [];
@@ -193,7 +197,7 @@ export class InstanceTable {
       version,
       metadata,
       probe,
-      state: words.reduce<InstanceState>((worst, { state }) => worse(worst, state), 'up'),
+      state: words.reduce<InstanceState>((worst, { state }) => worse(worst, state), own.state),
       words,
       lease,
       createRevision,

@@ -185,7 +185,7 @@ export class ServiceView {
   private listed(): void {
     if (this.refusal) this.logger.log(`The service "${this.service}" is followed again.`);
     this.refusal = null;
-    const list = [...this.view.entries.values()].map(ofKeyValue);
+    const list = [...this.view.entries].map(ofEntry);
     if (this.source === 'etcd') return this.changed(this.withDeletions(list));
     this.source = 'etcd';
     this.replace(list);
@@ -195,16 +195,18 @@ export class ServiceView {
   private replace(list: readonly TableChange[]): void {
     const standings = new Map<string, Standing>();
     this.table.take(this.withDeletions(list), standings);
-    for (const id of standings.keys()) this.table.forget(id);
-    const counting = [...standings.values()].filter(
-      ({ after, isGone }) => !isGone && counts(after),
-    );
-    this.guard.begin(counting.length);
+    let counting = 0;
+    for (const [id, { after, isGone }] of standings) {
+      this.table.forget(id);
+      if (!isGone && counts(after)) counting += 1;
+    }
+    this.guard.begin(counting);
     this.show(standings.keys(), true);
   }
 
   /** What leads from what is known to `list`. */
-  private withDeletions(list: readonly TableChange[]): TableChange[] {
+  private withDeletions(list: readonly TableChange[]): readonly TableChange[] {
+    if (this.table.isEmpty) return list;
     const listed = new Set(list.map(({ key }) => key));
     const gone = this.table.keysBut(listed);
     return [...gone.map((key) => ({ key, value: null, lease: '0', createRevision: '0' })), ...list];
@@ -238,12 +240,15 @@ export class ServiceView {
   /** Shows anew what was touched, and tells what of it has changed. */
   private show(touched: Iterable<string>, isList: boolean): void {
     const changes: InstanceChange[] = [];
+    const items = new Map<string, ServiceInstance | null>();
     for (const id of touched) {
       const before = this.table.shown(id);
       const after = this.table.refresh(id, this.guard.isKept(id));
-      if (before || after) changes.push({ id, before, after });
+      if (!before && !after) continue;
+      changes.push({ id, before, after });
+      items.set(id, after);
     }
-    this.sorted.update(changes.map(({ id, after }) => ({ id, item: after })));
+    this.sorted.update(items);
     if (changes.length > 0 || isList) this.listeners.tell({ changes, isList });
   }
 
@@ -296,8 +301,8 @@ function movesOf(standings: ReadonlyMap<string, Standing>): Moves & { over: read
   return moves;
 }
 
-function ofKeyValue({ key, value, lease, create_revision }: IKeyValue): TableChange {
-  return { key: key.toString(), value, lease, createRevision: create_revision };
+function ofEntry([key, { value, lease, create_revision }]: [string, IKeyValue]): TableChange {
+  return { key, value, lease, createRevision: create_revision };
 }
 
 function asTableChange({ type, key, kv }: RangeChange): TableChange {

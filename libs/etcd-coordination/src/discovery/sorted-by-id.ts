@@ -16,13 +16,13 @@ export class SortedById<T extends { readonly id: string }> {
     return this.list.length;
   }
 
-  /** Sets and removes, by ids that are different from each other. */
-  update(changes: readonly { readonly id: string; readonly item: T | null }[]): void {
-    if (changes.length === 0) return;
-    if (changes.length > SINGLE_CHANGES) return this.rebuild(changes);
+  /** Sets what has an item and removes what has none, by their ids. */
+  update(changes: ReadonlyMap<string, T | null>): void {
+    if (changes.size === 0) return;
+    if (changes.size > SINGLE_CHANGES) return this.rebuild(changes);
     if (this.isGiven) this.list = this.list.slice();
     this.isGiven = false;
-    for (const { id, item } of changes) {
+    for (const [id, item] of changes) {
       const index = indexAtOrAfter(this.list, id);
       const isThere = this.list[index]?.id === id;
       if (item === null) this.list.splice(index, isThere ? 1 : 0);
@@ -31,10 +31,9 @@ export class SortedById<T extends { readonly id: string }> {
     }
   }
 
-  private rebuild(changes: readonly { readonly id: string; readonly item: T | null }[]): void {
-    const changed = new Set(changes.map(({ id }) => id));
-    const list = this.list.filter(({ id }) => !changed.has(id));
-    for (const { item } of changes) if (item) list.push(item);
+  private rebuild(changes: ReadonlyMap<string, T | null>): void {
+    const list = this.list.filter(({ id }) => !changes.has(id));
+    for (const item of changes.values()) if (item) list.push(item);
     this.list = list.sort((a, b) => (a.id < b.id ? -1 : 1));
     this.isGiven = false;
   }

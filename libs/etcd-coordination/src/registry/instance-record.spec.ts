@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeInstanceRecord, encodeInstanceRecord } from './instance-record.js';
+import { parseServiceAddress, readServiceAddress } from './service-address.js';
 import { decodeVerdictRecord, encodeVerdictRecord } from './verdict-record.js';
 
 const RECORD = {
@@ -88,4 +89,31 @@ describe("a verdict's record", () => {
     const verdict = { state: 'down', by: 'p', reason: null, mark: 'm', ownLease: '7' } as const;
     expect(decodeVerdictRecord(encodeVerdictRecord(verdict))).toEqual(verdict);
   });
+});
+
+it.each([
+  'http://10.0.0.17:3000',
+  'grpcs://stock.example:443',
+  'tcp://a_b:1',
+  'HTTP://Stock:80',
+  'http://stock',
+  'https://[2001:db8::1]:8443',
+  'http://stock:0',
+  'http://stock:70000',
+  'http://1.2.3:80',
+  'http://256.1.1.1:80',
+  'http://0.0.0.0:80',
+  'http://-a:80',
+  'http://a..b:80',
+  'http://stock:080',
+  'ftp://stock:80',
+])('reads %s of a record as of options', (text) => {
+  const parse = () => {
+    try {
+      return parseServiceAddress(text);
+    } catch {
+      return null;
+    }
+  };
+  expect(readServiceAddress(text)).toEqual(parse());
 });

@@ -1,4 +1,4 @@
-import { isObject, parseObject, textOrNull, wholeOrNull } from './json-record.js';
+import { isObject, type JsonObject, parseObject, textOrNull, wholeOrNull } from './json-record.js';
 import { readServiceAddress, type ServiceAddress } from './service-address.js';
 import {
   INSTANCE_STATES,
@@ -67,8 +67,14 @@ export function isInstanceState(value: unknown): value is InstanceState {
 
 function readMetadata(given: unknown): Readonly<Record<string, string>> {
   if (!isObject(given)) return {};
+  if (isTexts(given)) return given;
   const texts = Object.entries(given).filter(([, value]) => typeof value === 'string');
   return Object.fromEntries(texts) as Record<string, string>;
+}
+
+function isTexts(given: JsonObject): given is Readonly<Record<string, string>> {
+  for (const key in given) if (typeof given[key] !== 'string') return false;
+  return true;
 }
 
 /** What asks for a probe that nobody can make asks for none. */

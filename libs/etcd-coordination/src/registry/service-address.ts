@@ -17,6 +17,8 @@ export class AddressFault extends Error {}
 const DEFAULT_PORTS: Partial<Record<ServiceProtocol, number>> = { http: 80, https: 443 };
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 const AUTHORITY = /^(\[[^[\]]*\]|[^:[\]]*)(?::(.*))?$/;
+/** As registrations write it. */
+const IN_FULL = /^(https?|grpcs?|tcp):\/\/([a-z0-9._-]+):([1-9]\d{0,4})$/;
 const HOST_NAME = /^(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?$/;
 
 export function isProtocol(value: unknown): value is ServiceProtocol {
@@ -56,10 +58,18 @@ export function parseServiceAddress(text: string, protocol?: ServiceProtocol): S
 export function readServiceAddress(text: unknown): ServiceAddress | null {
   if (typeof text !== 'string') return null;
   try {
-    return parseServiceAddress(text);
+    return readInFull(text) ?? parseServiceAddress(text);
   } catch {
     return null;
   }
+}
+
+/** The shorter way, for lists of 10,000; null for what has to go the other. */
+function readInFull(text: string): ServiceAddress | null {
+  const [, protocol, host, digits] = IN_FULL.exec(text) ?? [];
+  const port = Number(digits);
+  if (!host || !isProtocol(protocol) || !(port <= 65_535)) return null;
+  return { address: text, protocol, host: readHost(host), port };
 }
 
 function readHost(host: string): string {

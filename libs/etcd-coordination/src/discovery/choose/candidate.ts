@@ -1,5 +1,6 @@
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import { InstanceStats } from '../instance-stats.js';
+import type { Candidates } from './candidates.js';
 import { hashPair, hashText } from '../../client/hash.js';
 
 /** One instance as it stands for choice in this process. */
@@ -12,6 +13,8 @@ export class Candidate {
   readonly stats = new InstanceStats();
   /** Its share of what it would get, while it starts slowly. */
   ramp = 1;
+  /** The sets that it stands in. */
+  places: readonly Candidates[] = [];
   /** How much of a turn it has saved, where turns are taken while it starts slowly. */
   credit = 0;
 

@@ -34,12 +34,12 @@ export class Candidates {
   /** A set of those that are given, whatever their order. */
   static of(list: readonly Candidate[]): Candidates {
     const set = new Candidates();
-    set.update(list.map((candidate) => ({ id: candidate.id, item: candidate })));
+    set.update(new Map(list.map((candidate) => [candidate.id, candidate])));
     return set;
   }
 
-  update(changes: readonly { readonly id: string; readonly item: Candidate | null }[]): void {
-    if (changes.length === 0) return;
+  update(changes: ReadonlyMap<string, Candidate | null>): void {
+    if (changes.size === 0) return;
     this.members.update(changes);
     this.list = null;
     this.turnIndex = -1;

@@ -49,7 +49,7 @@ describe('round robin', () => {
             const isThere = present.has(one.id);
             if (isThere) present.delete(one.id);
             else present.add(one.id);
-            set.update([{ id: one.id, item: isThere ? null : one }]);
+            set.update(new Map([[one.id, isThere ? null : one]]));
           }
           if (present.size === 0) break;
           const id = choose(set, 'round-robin');
@@ -129,7 +129,7 @@ describe('rendezvous', () => {
     const found = counts(Candidates.of(all), 'rendezvous', 10_000);
     for (const count of found.values()) expect(Math.abs(count - 1000)).toBeLessThan(150);
     const subset = new Candidates(3);
-    subset.update(all.map((item) => ({ id: item.id, item })));
+    subset.update(new Map(all.map((item) => [item.id, item])));
     for (let key = 0; key < 100; key += 1) {
       expect(choose(subset, 'rendezvous', `${key}`)).toBe(
         choose(Candidates.of(all), 'rendezvous', `${key}`),
