@@ -5,7 +5,7 @@ import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
 import { ADDRESS, followRaw, Member, recordsOf, recordWhen } from './member.js';
 
-const QUICK = { intervalMs: 30, timeoutMs: 50, failures: 2, passes: 2 };
+const QUICK = { intervalMs: 100, timeoutMs: 50, failures: 2, passes: 2 };
 
 describeAtOnce(await serversUnderTest(), 'the health that an instance tells', ({ start }) => {
   let server: ServerUnderTest;

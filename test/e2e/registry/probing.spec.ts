@@ -1,13 +1,6 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { verdictKey } from '../../../libs/etcd-coordination/src/client/keys.js';
-import { ElectionService } from '../../../libs/etcd-coordination/src/election/election.service.js';
-import {
-  ElectedProbers,
-  PROBERS_ELECTION,
-} from '../../../libs/etcd-coordination/src/module/elected-probers.js';
-import { ServiceProber } from '../../../libs/etcd-coordination/src/registry/probe/prober.js';
+import { PROBERS_ELECTION } from '../../../libs/etcd-coordination/src/module/elected-probers.js';
 import type { ServiceRegistration } from '../../../libs/etcd-coordination/src/registry/registration-options.js';
 import { decodeVerdictRecord } from '../../../libs/etcd-coordination/src/registry/verdict-record.js';
 import { describeAtOnce } from '../../support/describe-at-once.js';
@@ -16,67 +9,10 @@ import { GrpcProxy, type FaultManner } from '../../support/grpc-proxy.js';
 import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
 import { keyOf, Member, NAMESPACE, recordWhen, type StandingRecord } from './member.js';
+import { ProbingMember, Target } from './probing-member.js';
 
-const SOON = { intervalMs: 50, timeoutMs: 2000, failures: 3, passes: 2 };
+const SOON = { intervalMs: 250, timeoutMs: 2000, failures: 3, passes: 2 };
 const MANNERS: FaultManner[] = ['unavailable', 'cut', 'silence'];
-
-/** One process that takes part in probing. */
-class ProbingMember {
-  private constructor(
-    readonly member: Member,
-    readonly elections: ElectionService,
-    readonly prober: ServiceProber,
-  ) {}
-
-  static async start(id: string, endpoint: string, ttlSeconds = 2): Promise<ProbingMember> {
-    const member = await Member.start(id, endpoint, { ttlSeconds });
-    const { client, session, watch } = member;
-    const parts = { client, session, watch, namespace: NAMESPACE, instanceId: id };
-    const elections = new ElectionService(parts);
-    const prober = new ServiceProber({ ...parts, election: new ElectedProbers(elections) });
-    await prober.start();
-    return new ProbingMember(member, elections, prober);
-  }
-
-  async close(): Promise<void> {
-    await this.prober.close();
-    await this.elections.withdraw();
-    await this.elections.handOver(0);
-    await this.member.close();
-  }
-
-  /** As a process that is killed leaves it. */
-  async crash(): Promise<void> {
-    await this.member.crash();
-    await this.prober.close();
-  }
-}
-
-/** An instance that answers probes as the test says. */
-class Target {
-  status = 200;
-  requests = 0;
-  private readonly server: Server;
-
-  constructor() {
-    this.server = createServer((_, response) => {
-      this.requests += 1;
-      response.writeHead(this.status).end();
-    });
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-  }
-
-  get address(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.server.close();
-  }
-}
 
 describeAtOnce(await serversUnderTest(), 'the probing of instances', ({ start }) => {
   let server: ServerUnderTest;

@@ -8,9 +8,12 @@ export interface RegistrationHealth {
    * without `maxEventLoopDelayMs`, it is up as soon as it is registered.
    */
   readonly checks?: Readonly<Record<string, HealthCheck>>;
-  /** Milliseconds between two rounds of checks. Default 5000. */
+  /** Milliseconds between two rounds of checks, 100 or more. Default 5000. */
   readonly intervalMs?: number;
-  /** Milliseconds that a check may take; one that takes longer has failed. Default 2000. */
+  /**
+   * Milliseconds that a check may take, 10 or more; one that takes longer has failed. Default 2000. It
+   * may be longer than the interval: no check runs twice at a time, and the next round waits.
+   */
   readonly timeoutMs?: number;
   /** So many failed rounds in a row take it down. Default 3. */
   readonly failures?: number;
@@ -23,7 +26,8 @@ export interface RegistrationHealth {
   readonly maxEventLoopDelayMs?: number;
   /**
    * Asks the elected prober of the fleet to call this instance. Defaults: its address's port, target
-   * `/` for `http` and the whole server for `grpc`, and the four numbers above.
+   * `/` for `http` and the whole server for `grpc`, and the four numbers above; it is asked every 250 ms
+   * at the most.
    */
   readonly probe?: Partial<ProbeSpec> & Pick<ProbeSpec, 'kind'>;
 }

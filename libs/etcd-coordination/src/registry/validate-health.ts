@@ -7,6 +7,10 @@ import type { ProbeSpec } from './service-instance.js';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const MOST_ROUNDS = 1000;
 const NUMBERS = ['intervalMs', 'timeoutMs', 'failures', 'passes'] as const;
+/** An instance has other things to do than to check itself. */
+const LEAST_CHECK = { intervalMs: 100, timeoutMs: 10, failures: 1, passes: 1 };
+/** Each probe is a connection of its own, from a process that has hundreds of them to ask. */
+const LEAST_PROBE = { ...LEAST_CHECK, intervalMs: 250 };
 const DEFAULTS = { intervalMs: 5000, timeoutMs: 2000, failures: 3, passes: 2 };
 const PROBE_KINDS: readonly ProbeSpec['kind'][] = ['http', 'tcp', 'grpc'];
 
@@ -18,7 +22,7 @@ export function readHealth(given: unknown): ResolvedHealth {
   if (!isObject(health)) throw wrong('health', given, 'give an object, or leave it out');
   refuseUnknown('health.', health, [...NUMBERS, 'checks', 'maxEventLoopDelayMs', 'probe']);
   return {
-    ...readNumbers('health', health, DEFAULTS),
+    ...readNumbers('health', health, DEFAULTS, LEAST_CHECK),
     checks: readChecks(health['checks']),
     maxEventLoopDelayMs: readDelay(health['maxEventLoopDelayMs']),
   };
@@ -43,7 +47,7 @@ export function readProbe(health: unknown, numbers: Numbers): ProbeSpec | null {
     kind,
     port: readPort(probe['port']),
     target: readTarget(kind, probe['target']),
-    ...readNumbers('health.probe', probe, numbers),
+    ...readNumbers('health.probe', probe, numbers, LEAST_PROBE),
   };
 }
 
@@ -76,14 +80,21 @@ function readChecks(given: unknown): Readonly<Record<string, HealthCheck>> {
   return { ...(given as Record<string, HealthCheck>) };
 }
 
-function readNumbers(path: string, given: Readonly<Record<string, unknown>>, defaults: Numbers) {
+function readNumbers(
+  path: string,
+  given: Readonly<Record<string, unknown>>,
+  defaults: Numbers,
+  least: Numbers,
+): Numbers {
   const [intervalMs, timeoutMs, failures, passes] = NUMBERS.map((name) => {
-    const value = given[name] ?? defaults[name];
+    const value = given[name];
     const [most, unit] = name.endsWith('Ms') ? [DAY_MS, 'of milliseconds '] : [MOST_ROUNDS, ''];
-    const number = given[name] === null ? null : wholeOrNull(value, 1, most);
+    // What was asked of the checks may be too often for a probe.
+    const left = Math.max(defaults[name], least[name]);
+    const number = value === undefined ? left : wholeOrNull(value, least[name], most);
     if (number !== null) return number;
-    const cure = `give a whole number ${unit}from 1 to ${most}, or leave it out for ${defaults[name]}`;
-    throw wrong(`${path}.${name}`, given[name], cure);
+    const cure = `give a whole number ${unit}from ${least[name]} to ${most}, or leave it out for ${left}`;
+    throw wrong(`${path}.${name}`, value, cure);
   }) as [number, number, number, number];
   return { intervalMs, timeoutMs, failures, passes };
 }

@@ -120,6 +120,8 @@ describe('a registration', () => {
     ['health', { health: true }],
     ['health.intervalMs', { health: { intervalMs: 0 } }],
     ['health.intervalMs', { health: { intervalMs: 0.5 } }],
+    ['health.intervalMs', { health: { intervalMs: 99 } }],
+    ['health.timeoutMs', { health: { timeoutMs: 9 } }],
     ['health.timeoutMs', { health: { timeoutMs: NaN } }],
     ['health.timeoutMs', { health: { timeoutMs: 2 ** 31 } }],
     ['health.failures', { health: { failures: -1 } }],
@@ -133,6 +135,9 @@ describe('a registration', () => {
     ['health.probe.kind', { health: { probe: {} } }],
     ['health.probe.port', { health: { probe: { kind: 'tcp', port: 70_000 } } }],
     ['health.probe.target', { health: { probe: { kind: 'http', target: 'health' } } }],
+    ['health.probe.port', { health: { probe: { kind: 'tcp', port: 0 } } }],
+    ['health.probe.intervalMs', { health: { probe: { kind: 'tcp', intervalMs: 249 } } }],
+    ['health.probe.timeoutMs', { health: { probe: { kind: 'tcp', timeoutMs: 9 } } }],
     ['health.probe.failures', { health: { probe: { kind: 'tcp', failures: 0 } } }],
     ['health.probe.path', { health: { probe: { kind: 'http', path: '/' } } }],
     ['adress', { adress: 'http://h:1' }],
@@ -156,6 +161,26 @@ describe('a registration', () => {
     const known = read({ metadata });
     metadata.a = '';
     expect(known.metadata['a']).toHaveLength(64 * 1024 - 1);
+  });
+
+  it('says of a number what it is, and what it may be', () => {
+    expect(refusal({ health: { intervalMs: 1 } }).message).toBe(
+      'The option "health.intervalMs" of a registration is 1: give a whole number of milliseconds from 100 to 86400000, or leave it out for 5000.',
+    );
+    const probe = { kind: 'tcp', intervalMs: 100 };
+    expect(refusal({ health: { intervalMs: 200, probe } }).message).toBe(
+      'The option "health.probe.intervalMs" of a registration is 100: give a whole number of milliseconds from 250 to 86400000, or leave it out for 250.',
+    );
+  });
+
+  it('may check itself more often than it is probed', () => {
+    const health = { intervalMs: 100, timeoutMs: 10, probe: { kind: 'tcp' } };
+    expect(read({ health })).toMatchObject({
+      health: { intervalMs: 100, timeoutMs: 10 },
+      probe: { intervalMs: 250, timeoutMs: 10 },
+    });
+    const least = { kind: 'tcp', intervalMs: 250, timeoutMs: 10 };
+    expect(read({ health: { probe: least } }).probe).toMatchObject(least);
   });
 
   it('is probed as it asks, by the numbers of its health', () => {
