@@ -4,6 +4,7 @@ import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js'
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
   ClientClosedError,
+  EtcdAuthenticationError,
   EtcdUnavailableError,
   LeaseExistsError,
 } from '../client/etcd.errors.js';
@@ -106,6 +107,34 @@ describe('a session', () => {
     expect(await ready).toBe(session.lease);
     expect(client.revoked).toContain(client.granted[0]);
     expect(client.revoked).not.toContain(session.lease!.id);
+  });
+
+  it('says for how long etcd has refused a lease, and that it does not while etcd is merely away', async () => {
+    await session.start();
+    const grant = client.grant;
+    const refuse = () => Promise.reject(new EtcdAuthenticationError('app', 'wrong password'));
+    client.away = true;
+    await clock.advance(10_000);
+    expect(session.lease).toBeNull();
+    expect(session.refusal).toBeNull();
+
+    client.grant = refuse;
+    await clock.advance(10_000);
+    expect(session.refusal?.error.code).toBe('ETCD_AUTHENTICATION_FAILED');
+    expect(session.refusal?.forMs).toBeGreaterThan(7000);
+
+    client.grant = grant;
+    await clock.advance(2000);
+    expect(session.refusal).toBeNull();
+    client.grant = refuse;
+    await clock.advance(2000);
+    expect(session.refusal?.forMs).toBeLessThanOrEqual(2000);
+
+    client.grant = grant;
+    client.away = false;
+    await clock.advance(2000);
+    expect(session.lease).not.toBeNull();
+    expect(session.refusal).toBeNull();
   });
 
   it('takes a lease that is there already for its own, with the TTL that was granted', async () => {

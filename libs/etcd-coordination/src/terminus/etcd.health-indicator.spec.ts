@@ -7,7 +7,9 @@ import { EtcdSession } from '../session/etcd-session.js';
 import type { SessionState } from '../session/session-state.js';
 import { EmbeddedEtcd } from '../embedded/index.js';
 import { EtcdCoordinationModule } from '../module/etcd-coordination.module.js';
+import { ServiceDiscovery } from '../discovery/service.discovery.js';
 import { EtcdHealthIndicator } from './etcd.health-indicator.js';
+import { InvalidHealthOptionError } from './invalid-health-option.error.js';
 
 let etcd: EmbeddedEtcd;
 let app: INestApplication;
@@ -112,6 +114,39 @@ describe('EtcdHealthIndicator', () => {
     await leaving;
     await app.close();
     expect(indicator().check('etcd')).toMatchObject({ etcd: { status: 'down' } });
+  });
+
+  it('is not ready before it has what it asked for, and is ever after', async () => {
+    await app.init();
+    const ready = (services: string[]) => indicator().readiness('etcd', { services }).etcd;
+    expect(ready(['inventory'])).toMatchObject({
+      status: 'down',
+      message: 'There is no list of the instances of the service "inventory" yet.',
+    });
+    await app.get(ServiceDiscovery).ready('inventory');
+    expect(ready(['inventory'])).toMatchObject({
+      status: 'degraded',
+      message: 'No instance of the service "inventory" can take a call.',
+    });
+    // It serves already: what it comes to want now is no reason to take its traffic away.
+    expect(ready(['orders'])).toMatchObject({ status: 'degraded' });
+  });
+
+  it('looks away from what it is told to', async () => {
+    await app.init();
+    const without = ['discovery', 'watches'] as const;
+    const ready = indicator().readiness('etcd', { services: ['inventory'], without });
+    expect(ready).toMatchObject({ etcd: { status: 'up', configs: {}, registrations: [] } });
+    expect(ready.etcd).not.toHaveProperty('services');
+    expect(ready.etcd).not.toHaveProperty('watches');
+  });
+
+  it('refuses options that it cannot take, whichever check is asked', async () => {
+    await app.init();
+    const wrong = { staleAfterMs: -1 } as never;
+    expect(() => indicator().readiness('etcd', wrong)).toThrow(InvalidHealthOptionError);
+    expect(() => indicator().liveness('etcd', wrong)).toThrow(/no such option/);
+    expect(() => indicator().check('etcd', wrong)).toThrow(/no such option/);
   });
 
   it('names a connection that there is none of', async () => {
