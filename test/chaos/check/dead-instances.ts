@@ -1,6 +1,6 @@
 import type { LifeNote } from '../history/note.js';
 import type { Evidence } from './evidence.js';
-import { harmsOf, hinders, meets, newLeadersAt, type Harm } from './hindrances.js';
+import { harmsOf, hinders, meets, newLeadersAt, unheardMs, type Harm } from './hindrances.js';
 import { at, grouped } from './in-time.js';
 import { staysOf, type Stay } from './registrations.js';
 import { isLook, type RegistryNote, RUNS_MS } from './registry-notes.js';
@@ -13,9 +13,6 @@ const PROMISED_MS = 700;
 /** etcd looks for expired leases twice a second; a new leader gives them an election's time besides. */
 const EXPIRY_MS = 500;
 const ELECTION_MS = 1000;
-/** The raw watch may hang at a member that was cut off, for as long as that is; otherwise it is told at once. */
-const UNHEARD_MS = 12_000;
-const HEARD_MS = 200;
 
 export interface DeathRules {
   readonly service: string;
@@ -159,11 +156,4 @@ function latestExpiry(
     if (t >= end && t - unheardMs(t, harms) <= limit) limit = Math.max(limit, t + leaseMs);
   }
   return limit;
-}
-
-/** How late the raw watch may have been at that moment. */
-function unheardMs(t: number, harms: readonly Harm[]): number {
-  const before = { from: t - UNHEARD_MS, to: t };
-  const isHarmed = harms.some((harm) => harm.lane === 'etcd' && meets(harm, before));
-  return isHarmed ? UNHEARD_MS : HEARD_MS;
 }

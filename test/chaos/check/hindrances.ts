@@ -17,6 +17,10 @@ export interface Harm extends Span {
   readonly targets: readonly string[];
 }
 
+/** The raw watch may hang at a member that was cut off, for as long as that is; otherwise only its own process holds it up. */
+const UNHEARD_MS = 12_000;
+const HEARD_MS = 1000;
+
 const LANES = new Map(FAULTS.map(({ kind, lane }) => [kind, lane]));
 
 /** Every fault from its beginning to its end; one that never ended goes on for ever. */
@@ -42,6 +46,13 @@ export function hinders({ lane, targets }: Harm, process: string): boolean {
 /** When the raw watch heard of a new leader: of one that no fault asked for, too. */
 export function newLeadersAt({ notesOf }: Pick<Evidence, 'notesOf'>): number[] {
   return notesOf<EtcdNote>('etcd').map(({ t }) => t);
+}
+
+/** How late that may have been which the raw watch told at that moment. */
+export function unheardMs(t: number, harms: readonly Harm[]): number {
+  const before = { from: t - UNHEARD_MS, to: t };
+  const isHarmed = harms.some((harm) => harm.lane === 'etcd' && meets(harm, before));
+  return isHarmed ? UNHEARD_MS : HEARD_MS;
 }
 
 /** Whether two spans have a moment in common. */

@@ -19,6 +19,8 @@ export interface Stay {
 export interface TrueList {
   readonly revision: bigint;
   readonly list: string;
+  /** When the raw watch told it. */
+  readonly t: number;
 }
 
 /** The changes of instances' records of a service, by whose they are. */
@@ -58,15 +60,15 @@ export function staysOf(service: string, truth: readonly TrueEvent[]): Stay[] {
 
 /** Every list that etcd ever held, in order, the empty one of the beginning first. */
 export function trueLists(service: string, truth: readonly TrueEvent[]): TrueList[] {
-  const lists: TrueList[] = [{ revision: 0n, list: '' }];
+  const lists: TrueList[] = [{ revision: 0n, list: '', t: 0 }];
   const present = new Map<string, string>();
   for (const { id, event } of recordsOf(service, truth)) {
-    const { type, revision, createRevision } = event;
+    const { type, revision, createRevision, t } = event;
     if (type === 'put') present.set(id, `${createRevision}`);
     else present.delete(id);
     // What one revision changes is changed at once.
     if (lists.at(-1)!.revision === revision) lists.pop();
-    lists.push({ revision, list: listText(present) });
+    lists.push({ revision, list: listText(present), t });
   }
   return lists;
 }

@@ -20,6 +20,8 @@ export type RegistryNote = Note &
         /** What its own registration says of itself. */
         readonly registered: boolean;
       }
+    /** The record of that instance, as an operator does it: past the library. */
+    | { readonly type: 'deleted'; readonly id: string }
     | { readonly type: 'calling'; readonly call: number }
     /** By the instance of that id. */
     | { readonly type: 'answered'; readonly call: number; readonly by: string }

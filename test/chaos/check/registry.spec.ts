@@ -36,9 +36,15 @@ const twoThatGo = new TrueHistory()
   .delete(key('2.0'));
 const truth = twoThatGo.truth.map((event) => ({ ...event, t: Number(event.revision) * 1000 }));
 
+const fault = (kind: string, targets: readonly string[], from: number, to: number): Note[] =>
+  [
+    { type: 'fault-begun', fault: `${kind} 1`, kind, targets, t: from },
+    { type: 'fault-over', fault: `${kind} 1`, hit: true, t: to },
+  ].map((one) => ({ ...one, process: 'run', work: 'nemesis' }));
+
 describe('the lists that are shown', () => {
   const faultsIn = (notes: readonly RegistryNote[], of: readonly TrueEvent[] = truth) =>
-    shownListFaults(notes, { truth: of }, OF);
+    shownListFaults(notes, evidence({ truth: of }), OF);
 
   it('may be all that etcd held, in that order, with some left out', () => {
     const good = [
@@ -53,6 +59,14 @@ describe('the lists that are shown', () => {
     expect(faultsIn(emptied, truth.slice(0, 2))).toEqual([
       'The list of 0.0 at 3500.000 showed no instance at all, and etcd was not without any at any revision from 3 on.',
     ]);
+  });
+
+  it('are not those of the future', () => {
+    const emptied = [listed('0.0', 2000, ['1.0', 2]), listed('0.0', 3500)];
+    expect(faultsIn(emptied)).toHaveLength(1);
+    // What the raw watch was told late may have been before.
+    const nemesis = fault('isolate leader', ['member-1'], 1000, 6000);
+    expect(shownListFaults(emptied, evidence({ truth, notes: { nemesis } }), OF)).toEqual([]);
   });
 
   it('do not bring back what was gone', () => {
@@ -86,12 +100,6 @@ describe('the lists that are shown', () => {
     expect(faultsIn(returned)).toEqual([]);
   });
 });
-
-const fault = (kind: string, targets: readonly string[], from: number, to: number): Note[] =>
-  [
-    { type: 'fault-begun', fault: `${kind} 1`, kind, targets, t: from },
-    { type: 'fault-over', fault: `${kind} 1`, hit: true, t: to },
-  ].map((one) => ({ ...one, process: 'run', work: 'nemesis' }));
 
 describe('the dead in a list', () => {
   const still: Shown[] = [['1.0', 2]];
@@ -141,9 +149,9 @@ describe('the dead in etcd', () => {
 
   it('are gone when their lease must have run out', () => {
     const notes = { nemesis: kill(10_000), life: run };
-    expect(faultsIn({ killed, truth: goneAt(13_500) }, notes)).toEqual([]);
-    expect(faultsIn({ killed, truth: goneAt(13_800) }, notes)).toEqual([
-      'The instance 1.0, dead since 10000.000, was gone from etcd only at 13800.000; its lease must have run out by 13500.000.',
+    expect(faultsIn({ killed, truth: goneAt(14_400) }, notes)).toEqual([]);
+    expect(faultsIn({ killed, truth: goneAt(14_600) }, notes)).toEqual([
+      'The instance 1.0, dead since 10000.000, was gone from etcd only at 14600.000; its lease must have run out by 13500.000.',
     ]);
     expect(faultsIn({ killed, truth: truth.slice(0, 2) }, notes)).toEqual([
       expect.stringContaining('was still in etcd at 60000.000'),
@@ -152,7 +160,7 @@ describe('the dead in etcd', () => {
 
   it('have their time anew with each leader, and with what a fault held back', () => {
     const etcd = [{ process: 'run', work: 'etcd', type: 'term', t: 13_000 }];
-    const given = { killed, truth: goneAt(16_500) };
+    const given = { killed, truth: goneAt(17_400) };
     expect(faultsIn(given, { nemesis: kill(10_000), life: run, etcd })).toEqual([]);
     expect(
       faultsIn(given, { nemesis: kill(10_000), life: run, etcd: [{ ...etcd[0]!, t: 9000 }] }),

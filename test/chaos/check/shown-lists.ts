@@ -1,5 +1,6 @@
 import type { Evidence } from './evidence.js';
 import { at, grouped } from './in-time.js';
+import { harmsOf, unheardMs } from './hindrances.js';
 import { listText, trueLists, type TrueList } from './registrations.js';
 import { isList, type ListedInstance, type ListNote, type RegistryNote } from './registry-notes.js';
 import { ENOUGH } from './subscriptions.js';
@@ -11,10 +12,15 @@ import { ENOUGH } from './subscriptions.js';
  */
 export function shownListFaults(
   notes: readonly RegistryNote[],
-  { truth }: Pick<Evidence, 'truth'>,
+  evidence: Pick<Evidence, 'truth' | 'notesOf'>,
   { service, protectsFrom }: { readonly service: string; readonly protectsFrom: number },
 ): string[] {
-  const lists = trueLists(service, truth);
+  const harms = harmsOf(evidence);
+  // It was so no later than it was told, and that may have been late.
+  const lists = trueLists(service, evidence.truth).map((one) => ({
+    ...one,
+    t: one.t - unheardMs(one.t, harms),
+  }));
   const byProcess = grouped(notes.filter(isList), ({ process }) => process);
   return [...byProcess.values()].flatMap((its) => [
     ...untrueLists(its, lists),
@@ -33,7 +39,9 @@ function untrueLists(notes: readonly ListNote[], lists: readonly TrueList[]): st
     const shown = listText(unprotected(note));
     if (shown === before) continue;
     before = shown;
-    const found = lists.findIndex(({ list }, index) => index >= position && list === shown);
+    const found = lists.findIndex(
+      ({ list, t }, index) => index >= position && t <= note.t && list === shown,
+    );
     if (found < 0) faults.push(`${where(note)} ${whatIsWrong(note, shown, lists, position)}`);
     else position = found;
   }

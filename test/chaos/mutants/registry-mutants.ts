@@ -7,18 +7,14 @@ const OWN = 'registry/own-registration.ts';
 export const registryMutants: readonly Mutant[] = [
   {
     name: 'outage-empties-the-list',
-    breaks: 'A list that is not known to be what etcd has is emptied until it is again.',
+    breaks: 'A list is empty for as long as nobody can say that it is what etcd has.',
     caughtBy: ['registry'],
     run: { seconds: 20, works: ['registry'], faults: ['lose quorum', 'reset connections'] },
     replacements: [
       {
         file: VIEW,
-        find: 'if (isListed || !view.synced) return;',
-        replace: `if (isListed && !view.synced) {
-        isListed = false;
-        this.replace([]);
-      }
-      if (isListed || !view.synced) return;`,
+        find: 'return this.sorted.items;',
+        replace: 'return this.ageMs() > 3000 ? [] : this.sorted.items;',
       },
     ],
   },
@@ -44,7 +40,7 @@ export const registryMutants: readonly Mutant[] = [
     name: 'dead-instances-stay',
     breaks: 'An instance that is gone from etcd stays in the list.',
     caughtBy: ['registry'],
-    run: { seconds: 15, works: ['registry'], faults: ['kill worker'] },
+    run: { seconds: 30, works: ['registry'], faults: ['freeze worker', 'restart worker'] },
     replacements: [
       {
         file: 'discovery/instance-table.ts',

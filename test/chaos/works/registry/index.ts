@@ -37,10 +37,11 @@ export const registry: ChaosWork = {
     const notes = notesOf(evidence);
     const count = (type: RegistryNote['type']) => notes.filter((note) => note.type === type).length;
     const seldom: [what: string, seen: number, aMinute: number][] = [
-      ['registrations', staysOf(SERVICE, evidence.truth).length, 5],
+      ['registrations', staysOf(SERVICE, evidence.truth).length, 10],
       ['lists that changed', count('listed'), 20],
       ['looks at a list', count('looked'), 120],
       ['calls that were answered', count('answered'), 100],
+      ["deletions of others' records", count('deleted'), 4],
     ];
     return seldom.flatMap(([what, seen, aMinute]) => least(what, seen, aMinute, minutes));
   },
@@ -63,6 +64,7 @@ export const registry: ChaosWork = {
         instances: ids.size,
         'registered again': stays.length - ids.size,
         'moved to another lease': stays.reduce((sum, { leases }) => sum + leases.length - 1, 0),
+        'deleted by others': count('deleted'),
         'lists shown': count('listed'),
         'of them with protected instances': notes.filter(hasProtected).length,
         ...tally('calls that failed', notes, (note) => (note.type === 'failed' ? note.code : null)),

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
+import { instanceKey } from '../../../../libs/etcd-coordination/src/client/keys.js';
 import { callService } from '../../../../libs/etcd-coordination/src/discovery/call/call-service.js';
 import { ServiceDiscovery } from '../../../../libs/etcd-coordination/src/discovery/service.discovery.js';
 import type { ServicePool } from '../../../../libs/etcd-coordination/src/discovery/service-pool.js';
@@ -53,6 +54,7 @@ class OursRegistry {
     this.registering = this.register();
     this.pace.work('a reader of the list', [500, 1000], () => this.look());
     this.pace.work('a caller of the service', [400, 1200], () => this.call());
+    this.pace.work('an operator who deletes records', [8000, 20_000], () => this.deleteOne());
   }
 
   async stop(): Promise<void> {
@@ -103,6 +105,23 @@ class OursRegistry {
       },
       t,
     );
+  }
+
+  /** As somebody does who takes a record for that of a process that is dead. */
+  private async deleteOne(): Promise<void> {
+    const { system, namespace, random } = this.ground;
+    const list = this.pool.instances();
+    const one = list[random.int(0, list.length - 1)];
+    if (!one) return;
+    try {
+      await system.etcd
+        .delete()
+        .key(instanceKey(namespace, SERVICE, one.id))
+        .exec();
+      this.book.note({ type: 'deleted', id: one.id });
+    } catch {
+      // Past the library there is no error of ours. Whether it was deleted, etcd will say.
+    }
   }
 
   private async call(): Promise<void> {
