@@ -57,6 +57,18 @@ describe.runIf(lines.length > 0)('the raw watch of the truth', () => {
     expect(byKey).toEqual(Object.fromEntries(last));
   }, 60_000);
 
+  it('tells of each new leader, once', async () => {
+    const terms: string[] = [];
+    truth.onTerm = (term) => void terms.push(term);
+    await truth.complete();
+    const [follower] = await cluster.followers();
+    await cluster.moveLeader(follower!);
+    await truth.complete();
+    const numbers = terms.map(Number);
+    expect(numbers.length).toBeGreaterThanOrEqual(2);
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+  });
+
   it('keeps to its namespace, and leaves its own marks out', async () => {
     using etcd = adminClient(access, access.endpoints);
     await etcd.client.put('trues/a').value('another');
