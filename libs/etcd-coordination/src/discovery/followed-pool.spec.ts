@@ -1,0 +1,173 @@
+import { Logger } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
+import { FakeKv } from '../../../../test/support/fake-kv.js';
+import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
+import { instanceKey } from '../client/keys.js';
+import type { WatchHub } from '../watch/watch-hub.js';
+import { NoInstanceError } from './discovery.errors.js';
+import { ServiceDiscovery } from './service.discovery.js';
+import { readDiscoveryOptions } from './validate-discovery-options.js';
+
+const IDLE_MS = 60_000;
+const DENIED = new EtcdPermissionDeniedError('A watch', 'reader');
+
+describe('a service that is followed', () => {
+  let clock: VirtualClock;
+  let kv: FakeKv;
+  let discovery: ServiceDiscovery;
+  let errors: MockInstance;
+  /** Watches that stand. */
+  let watches: number;
+
+  beforeEach(async () => {
+    for (const level of ['log', 'warn'] as const) {
+      vi.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
+    }
+    errors = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    clock = new VirtualClock();
+    kv = new FakeKv();
+    watches = 0;
+    register('a');
+    start({ idleMs: IDLE_MS });
+  });
+  afterEach(async () => {
+    await discovery.close();
+    expect([clock.pending, watches]).toEqual([0, 0]);
+    vi.restoreAllMocks();
+  });
+
+  function start(options: object): void {
+    const client = Object.assign(kv.client, { clock }) as EtcdClient;
+    const watch = counted(kv.hub);
+    discovery = new ServiceDiscovery({
+      ...{
+        client,
+        watch,
+        namespace: 'ns',
+        instanceId: 'me',
+        options: readDiscoveryOptions(options),
+      },
+    });
+  }
+  function counted(hub: WatchHub): WatchHub {
+    const watch = (...args: Parameters<WatchHub['watch']>) => {
+      const { cancel } = hub.watch(...args);
+      watches += 1;
+      let isOver = false;
+      const end = () => {
+        if (!isOver) watches -= 1;
+        isOver = true;
+        return cancel();
+      };
+      return { cancel: end };
+    };
+    return { watch } as unknown as WatchHub;
+  }
+  function register(id: string): void {
+    const record = JSON.stringify({ address: `http://${id}:80`, state: 'up' });
+    kv.put(instanceKey('ns', 's', id), record, '7');
+  }
+  const ids = () => discovery.instances('s').map(({ id }) => id);
+
+  describe('and that nobody asks for', () => {
+    beforeEach(async () => {
+      await discovery.ready('s');
+      expect([ids(), watches]).toEqual([['a'], 1]);
+    });
+
+    it('is let go after its time, and followed anew when somebody asks', async () => {
+      await clock.advance(IDLE_MS - 1);
+      expect([discovery.services(), watches]).toEqual([['s'], 1]);
+      await clock.advance(1);
+      expect([discovery.services(), watches, clock.pending]).toEqual([[], 0, 0]);
+      register('b');
+      // Nothing is known of the time in between, so nothing is said.
+      expect(ids()).toEqual([]);
+      await discovery.ready('s');
+      expect([ids(), watches]).toEqual([['a', 'b'], 1]);
+    });
+
+    it.each<[string, () => unknown]>([
+      ['a choice', () => discovery.choose('s')],
+      ['a look at the list', () => discovery.instances('s')],
+      ['a call', () => discovery.call('s', () => 'done')],
+    ])('is kept by %s', async (_, use) => {
+      for (let round = 0; round < 5; round += 1) {
+        await clock.advance(IDLE_MS - 1);
+        await use();
+      }
+      expect(discovery.services()).toEqual(['s']);
+      await clock.advance(IDLE_MS);
+      expect(discovery.services()).toEqual([]);
+    });
+
+    it('is kept by whoever subscribes, and for its time after that', async () => {
+      const seen: string[][] = [];
+      const subscription = discovery
+        .instances$('s')
+        .subscribe((list) => seen.push(list.map(({ id }) => id)));
+      await clock.advance(10 * IDLE_MS);
+      register('b');
+      expect(seen).toEqual([['a'], ['a', 'b']]);
+      subscription.unsubscribe();
+      await clock.advance(2 * IDLE_MS);
+      expect(discovery.services()).toEqual([]);
+    });
+
+    it('is not kept by those who look how it stands', async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await clock.advance(IDLE_MS / 4);
+        discovery.statuses();
+      }
+      expect(discovery.services()).toEqual([]);
+    });
+
+    it('is kept for ever if that is asked for', async () => {
+      await discovery.close();
+      start({ idleMs: 0 });
+      await discovery.ready('s');
+      await clock.advance(100 * 600_000);
+      expect(discovery.services()).toEqual(['s']);
+    });
+  });
+
+  describe('and whose list is refused', () => {
+    it('keeps what is known, and is asked for again until it is shown', async () => {
+      await discovery.ready('s');
+      kv.refuse(DENIED);
+      register('b');
+      await settle();
+      expect([ids(), watches]).toEqual([['a'], 0]);
+      expect(discovery.choose('s').id).toBe('a');
+      expect(discovery.statuses()).toMatchObject([{ error: DENIED, source: 'etcd' }]);
+      await clock.advance(9_999);
+      expect([ids(), watches]).toEqual([['a'], 0]);
+      await clock.advance(1);
+      expect([ids(), watches]).toEqual([['a', 'b'], 1]);
+      expect(discovery.statuses()).toMatchObject([{ error: null }]);
+    });
+
+    it('says so to whoever waits or chooses, once in the log, and is ready when it is granted', async () => {
+      const waiting = discovery.ready('s').catch((error: unknown) => error);
+      kv.refuse(DENIED);
+      expect(await waiting).toBe(DENIED);
+      await expect(discovery.ready('s')).rejects.toBe(DENIED);
+      expect(() => discovery.choose('s')).toThrow(NoInstanceError);
+      expect(() => discovery.choose('s')).toThrow(/its list is refused: .*reader/);
+      // Refused once more.
+      clock.freeze(10_000);
+      const again = clock.advance(0);
+      await Promise.resolve();
+      kv.refuse(DENIED);
+      await again;
+      expect(errors.mock.calls.flat()).toEqual([
+        expect.stringMatching(/^The service "s" cannot be followed: .* It is tried again\.$/),
+      ]);
+      await clock.advance(10_000);
+      await discovery.ready('s');
+      expect(ids()).toEqual(['a']);
+    });
+  });
+});
