@@ -16,8 +16,10 @@ import { handOverMeasure } from './hand-over.measure.js';
 import { leaderGateMeasure } from './leader-gate.measure.js';
 import { LibraryInstance } from './library.js';
 import { LockMeasures } from './locks.measure.js';
+import { RegistryMeasures } from './registry.measure.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
+import { SlowInstance } from './slow-instance.measure.js';
 import { startMeasure } from './start.measure.js';
 import { stmMeasures } from './stm.measure.js';
 import { fleetTestMeasure } from './testing.measure.js';
@@ -37,6 +39,8 @@ const gate = await leaderGateMeasure(endpoint);
 const configReads = await configReadMeasures(endpoint);
 const locks = new LockMeasures(endpoint, plain, pair);
 const configFanOut = new ConfigFanOut(endpoint, pair[0].client);
+const registry = await RegistryMeasures.start(endpoint);
+const slowInstance = await SlowInstance.start(endpoint);
 
 const { version } = await plain.maintenance.status();
 console.log(
@@ -57,6 +61,8 @@ const measures: Measure[] = [
   ...locks.all,
   configFanOut.measure,
   ...stmMeasures(plain, pair[0]),
+  ...slowInstance.all,
+  ...registry.all,
   fleetTestMeasure(),
 ];
 let missed = 0;
@@ -71,6 +77,8 @@ await gate.close();
 await configReads.close();
 await configFanOut.close();
 await locks.close();
+await slowInstance.close();
+await registry.close();
 for (const instance of pair) await instance.close();
 await server?.stop();
 console.log(missed === 0 ? '\nAll targets met.' : `\n${missed} target(s) missed.`);

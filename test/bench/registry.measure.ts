@@ -8,6 +8,7 @@ import { ServiceDiscovery } from '../../libs/etcd-coordination/src/discovery/ser
 import type { ChooseStrategy } from '../../libs/etcd-coordination/src/discovery/service-pool.js';
 import { WatchHub } from '../../libs/etcd-coordination/src/watch/watch-hub.js';
 import type { Measure } from './alternate.js';
+import { LibraryInstance } from './library.js';
 
 const INSTANCES = 10_000;
 /** So many puts go into one transaction. */
@@ -23,7 +24,12 @@ export class RegistryMeasures {
   private readonly etcd: Etcd3;
   private lease: string | null = null;
 
-  constructor(
+  /** On a connection of its own, whose requests are counted. */
+  static async start(endpoint: string): Promise<RegistryMeasures> {
+    return new RegistryMeasures(endpoint, await LibraryInstance.connect(endpoint));
+  }
+
+  private constructor(
     endpoint: string,
     private readonly client: EtcdClient,
   ) {
@@ -37,6 +43,7 @@ export class RegistryMeasures {
       this.alone('first list', 'ms', 10, 500, () => this.firstList()),
       this.alone('memory of one who follows it', 'MB', 5, 60, () => this.memory()),
       this.alone('a change, applied and shown', 'ms', 50, 1, () => this.change()),
+      this.alone('requests of a change', 'requests', 5, 0, () => this.requestsOfChange()),
       this.choice('round-robin', 1),
       this.choice('power-of-two', 3),
       this.choice('rendezvous'),
@@ -48,6 +55,7 @@ export class RegistryMeasures {
     await this.hub.close();
     if (this.lease) await this.etcd.leaseClient.leaseRevoke({ ID: this.lease });
     this.etcd.close();
+    await this.client.close();
   }
 
   private async firstList(): Promise<number> {
@@ -77,6 +85,23 @@ export class RegistryMeasures {
   private async change(): Promise<number> {
     await this.fill();
     await this.discovery.ready(SERVICE);
+    await this.changeOne();
+    const start = performance.now();
+    this.discovery.choose(SERVICE);
+    return this.hub.lastMs + performance.now() - start;
+  }
+
+  /** What changes is told by the watch: nothing is listed anew. */
+  private async requestsOfChange(): Promise<number> {
+    await this.fill();
+    await this.discovery.ready(SERVICE);
+    const before = this.client.requestsSent;
+    await this.changeOne();
+    return this.client.requestsSent - before;
+  }
+
+  /** Until one who is shown every list has the new one. */
+  private async changeOne(): Promise<void> {
     // The first that is shown is the present list.
     const shown = firstValueFrom(this.discovery.instances$(SERVICE).pipe(skip(1)));
     this.hub.lastMs = 0;
@@ -88,9 +113,6 @@ export class RegistryMeasures {
       lease: this.lease!,
     });
     await shown;
-    const start = performance.now();
-    this.discovery.choose(SERVICE);
-    return this.hub.lastMs + performance.now() - start;
   }
 
   private choice(strategy: ChooseStrategy, atMost?: number): Measure {
