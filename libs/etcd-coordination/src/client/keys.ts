@@ -285,9 +285,10 @@ export function verdictKey(
 
 /** Takes apart what follows {@link registryPrefix} in a key, or gives null if it is none of ours. */
 export function parseRegistryRest(rest: string): RegistryKeyId | null {
-  const [kind, segment, further, ...others] = rest.split('/');
+  const segments = rest.split('/');
+  const [kind, segment, further] = segments;
   const instanceId = segment ? unescapeSegment(segment) : null;
-  if (!instanceId || others.length > 0) return null;
+  if (!instanceId || segments.length > 3) return null;
   if (kind === 'instance' && further === undefined) return { kind, instanceId };
   const source = further ? unescapeSegment(further) : null;
   return kind === 'verdict' && source ? { kind, instanceId, source } : null;
