@@ -18,13 +18,13 @@ describe('a service that is followed', () => {
   let kv: FakeKv;
   let discovery: ServiceDiscovery;
   let errors: MockInstance;
+  let warnings: MockInstance;
   /** Watches that stand. */
   let watches: number;
 
   beforeEach(async () => {
-    for (const level of ['log', 'warn'] as const) {
-      vi.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
-    }
+    vi.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+    warnings = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     errors = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     clock = new VirtualClock();
     kv = new FakeKv();
@@ -131,6 +131,24 @@ describe('a service that is followed', () => {
       await clock.advance(100 * 600_000);
       expect(discovery.services()).toEqual(['s']);
     });
+  });
+
+  it('and loses most of its instances at once keeps them, and says so once', async () => {
+    const others = ['b', 'c', 'd', 'e', 'f'];
+    for (const id of others) register(id);
+    await discovery.ready('s');
+    for (const id of others) kv.delete(instanceKey('ns', 's', id));
+    expect(ids()).toEqual(['a', ...others]);
+    expect(discovery.statuses()).toMatchObject([{ instances: 6, protected: 5 }]);
+    expect(warnings.mock.calls.flat()).toEqual([
+      expect.stringMatching(
+        /^5 of 6 instances of the service "s" were lost within 10 s .* kept in the list as protected/,
+      ),
+    ]);
+    for (const id of others) register(id);
+    expect(warnings.mock.calls.flat().slice(1)).toEqual([
+      expect.stringMatching(/protection of the service "s" is over: 5 instances/),
+    ]);
   });
 
   describe('and whose list is refused', () => {
