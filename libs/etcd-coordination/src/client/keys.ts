@@ -45,8 +45,7 @@ export interface CandidateId {
 // a key can be read in a log or typed after `etcdctl get`.
 // oxlint-disable-next-line no-control-regex
 const NEEDS_ESCAPE = /[%/\u0000-\u001f\u007f]/g;
-// oxlint-disable-next-line no-control-regex
-const HAS_ESCAPE = /[%/\u0000-\u001f\u007f]/;
+const HAS_ESCAPE = new RegExp(NEEDS_ESCAPE.source);
 /** Half of a surrogate pair: UTF-8, and so etcd, cannot hold it. */
 export const LONE_SURROGATE = /\p{Surrogate}/u;
 const ESCAPE = /%([0-9A-F]{2})/g;
