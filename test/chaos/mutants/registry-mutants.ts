@@ -53,7 +53,7 @@ export const registryMutants: readonly Mutant[] = [
     name: 'calls-are-not-repeated',
     breaks: 'A call that fails at one instance is not made at another one.',
     caughtBy: ['registry'],
-    run: { seconds: 20, works: ['registry'], faults: ['kill worker', 'freeze worker'] },
+    run: { seconds: 20, works: ['registry'], faults: ['freeze worker'] },
     replacements: [
       {
         file: 'discovery/call/call-service.ts',
