@@ -1,4 +1,5 @@
 import { badPushAct } from './acts/bad-push.act.js';
+import { drainAct } from './acts/drain.act.js';
 import { electionAct } from './acts/election.act.js';
 import { freezeAct } from './acts/freeze.act.js';
 import { gracefulStopAct } from './acts/graceful-stop.act.js';
@@ -10,6 +11,8 @@ import { reservationAct } from './acts/reservation.act.js';
 import { restartAct } from './acts/restart.act.js';
 import { PATIENCE_MS, type Scene } from './acts/scene.js';
 import { sumsAct } from './acts/sums.act.js';
+import { unwellAct } from './acts/unwell.act.js';
+import { zoneAct } from './acts/zone.act.js';
 import { Child } from './child.js';
 import type { Narrator } from './narrator.js';
 import { Observer } from './observer.js';
@@ -44,6 +47,9 @@ export class Demo {
     await freezeAct(scene);
     await reservationAct(scene);
     await gracefulStopAct(scene);
+    await unwellAct(scene);
+    await drainAct(scene);
+    await zoneAct(scene);
     await goodPushAct(scene);
     await badPushAct(scene);
     await releaseAct(scene);
@@ -65,6 +71,9 @@ export class Demo {
   curl -s ${orders?.client.url}/coordination
   curl -s ${orders?.client.url}/config
   curl -s ${orders?.client.url}/health
+  curl -s ${orders?.client.url}/inventory
+  curl -s ${orders?.client.url}/inventory/bolt
+  curl -s -X POST ${inventory?.client.url}/demo/unwell
   curl -s -X POST ${orders?.client.url}/orders ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X POST ${orders?.client.url}/reservations ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X PUT ${inventory?.client.url}/stock/lamp ${json} -d '{"quantity":50}'
@@ -98,7 +107,7 @@ export class Demo {
 
   private async open(): Promise<Scene> {
     const { narrator, prefix, logs } = this;
-    narrator.title('nestjs-etcd-coordination: two services, four processes, one leader');
+    narrator.title('nestjs-etcd-coordination: two services, five processes, one leader');
     const endpoints = await this.openEtcd();
     const observer = await Observer.open(endpoints, prefix);
     this.observer = observer;

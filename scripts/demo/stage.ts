@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { inTurn } from '../../apps/demo-orders/src/inventory-client.service.js';
 import { Child } from './child.js';
 import { freePort } from './ports.js';
 import { ServiceClient } from './service-client.js';
@@ -13,6 +12,8 @@ export interface Actor {
   /** Its place in lists, which the one that replaces it takes over together with the port. */
   readonly place: number;
   readonly port: number;
+  /** Where it is said to run: calls stay in it while they can. */
+  readonly zone: string;
   /** The label that staged releases are aimed at. */
   readonly track: 'canary' | 'stable';
   readonly client: ServiceClient;
@@ -27,7 +28,14 @@ export interface StageOptions {
 }
 
 const FIRST_PORT: Record<ServiceKind, number> = { orders: 3001, inventory: 3011 };
-const EACH = 2;
+/** Who there is, each in its place, and the zone of that place. */
+const PLACES: readonly (readonly [kind: ServiceKind, zone: string])[] = [
+  ['orders', 'a'],
+  ['orders', 'b'],
+  ['inventory', 'a'],
+  ['inventory', 'a'],
+  ['inventory', 'b'],
+];
 
 /** The first process of orders gets what is new before the others do. */
 const CANARY_PLACE = 0;
@@ -37,8 +45,6 @@ export class Stage {
   private readonly cast = new Map<string, Actor>();
   private readonly numbers: Record<ServiceKind, number> = { orders: 0, inventory: 0 };
   private readonly children = new Set<Child>();
-  /** Where the processes of orders ask for stock. */
-  private inventory: readonly string[] = [];
   private closing = false;
 
   constructor(private readonly options: StageOptions) {}
@@ -61,14 +67,6 @@ export class Stage {
     return this.actors.filter((actor) => actor.kind === kind);
   }
 
-  /** The processes of inventory in the order in which those of orders ask them for an article. */
-  inventoryFor(sku: string): Actor[] {
-    const urls = inTurn(this.inventory, sku);
-    return this.of('inventory').sort(
-      (a, b) => urls.indexOf(a.client.url) - urls.indexOf(b.client.url),
-    );
-  }
-
   /** The running process of that name. */
   get(name: string): Actor {
     const actor = this.cast.get(name);
@@ -76,21 +74,17 @@ export class Stage {
     return actor;
   }
 
-  /** Starts two processes of each service. */
+  /** Starts a process for every place. */
   async open(): Promise<void> {
     const taken = new Set<number>();
-    const places: { kind: ServiceKind; port: number }[] = [];
-    for (const kind of ['orders', 'inventory'] as const) {
-      for (let i = 0; i < EACH; i += 1) {
-        const port = await freePort(FIRST_PORT[kind] + i, taken);
-        taken.add(port);
-        places.push({ kind, port });
-      }
+    const starts: (() => Promise<Actor>)[] = [];
+    for (const [place, [kind]] of PLACES.entries()) {
+      const before = PLACES.slice(0, place).filter(([other]) => other === kind).length;
+      const port = await freePort(FIRST_PORT[kind] + before, taken);
+      taken.add(port);
+      starts.push(() => this.start(kind, place, port));
     }
-    // Whoever takes a place takes its port over, so these addresses stay.
-    const inventory = places.filter(({ kind }) => kind === 'inventory');
-    this.inventory = inventory.map(({ port }) => urlOf(port));
-    await allOrFirstError(places.map(({ kind, port }, place) => this.start(kind, place, port)));
+    await allOrFirstError(starts.map((start) => start()));
   }
 
   /**
@@ -130,17 +124,18 @@ export class Stage {
     this.numbers[kind] += 1;
     const name = `${kind}-${this.numbers[kind]}`;
     const track = place === CANARY_PLACE ? 'canary' : 'stable';
+    const [, zone] = PLACES[place]!;
     const { prefix, ttlSeconds, logs } = this.options;
     const script = `apps/demo-${kind}/src/main.js`;
     const env = {
       INSTANCE_ID: name,
       HOST: '127.0.0.1',
       PORT: String(port),
-      INVENTORY_URLS: this.inventory.join(','),
       ETCD_ENDPOINTS: endpoints.join(','),
       DEMO_PREFIX: prefix,
       SESSION_TTL: String(ttlSeconds),
       TRACK: track,
+      ZONE: zone,
       CONFIG_SNAPSHOT: join(logs, `${kind}-at-${port}.snapshot`),
       DEMO: '1',
     };
@@ -148,7 +143,7 @@ export class Stage {
     this.children.add(child);
     await child.ready();
     const client = new ServiceClient(urlOf(port));
-    const actor: Actor = { name, kind, place, port, track, client, child };
+    const actor: Actor = { name, kind, place, port, zone, track, client, child };
     this.cast.set(name, actor);
     this.follow(actor);
     return actor;

@@ -6,6 +6,7 @@ import { InventoryModule } from '../../apps/demo-inventory/src/inventory.module.
 import { OrdersModule } from '../../apps/demo-orders/src/orders.module.js';
 import type { Order } from '../../apps/demo-shared/src/data/model.js';
 import { type DemoSettings, readSettings } from '../../apps/demo-shared/src/settings.js';
+import { freePort } from './free-port.js';
 
 /** The machine may be busy; what is awaited comes in a fraction of this. */
 export const PATIENCE = { timeout: 20_000 };
@@ -23,7 +24,6 @@ export class DemoPair {
     await this.start('demo-inventory', (settings) => InventoryModule.register(settings));
     await this.start('demo-orders', (settings) => OrdersModule.register(settings), {
       TRACK: 'canary',
-      INVENTORY_URLS: this.urls['demo-inventory'],
     });
   }
 
@@ -33,7 +33,6 @@ export class DemoPair {
   }
 
   readonly settingsOf = (service: string, env: NodeJS.ProcessEnv): DemoSettings =>
-    // Where it would be, for its registration; the fleet listens where it is free.
     readSettings(service, 3001, {
       INSTANCE_ID: service,
       ETCD_ENDPOINTS: this.fleet.etcd.endpoint,
@@ -78,9 +77,9 @@ export class DemoPair {
     moduleFor: (settings: DemoSettings) => DynamicModule,
     env: NodeJS.ProcessEnv = {},
   ): Promise<TestInstance> => {
-    const settings = this.settingsOf(service, env);
-    const { instanceId: name } = settings;
-    const instance = await this.fleet.add(moduleFor(settings), { name, http: true });
+    const settings = this.settingsOf(service, { PORT: String(await freePort()), ...env });
+    const { instanceId: name, port } = settings;
+    const instance = await this.fleet.add(moduleFor(settings), { name, http: true, port });
     this.urls[name] = instance.url;
     return instance;
   };

@@ -3,6 +3,8 @@ import { DemoSharedModule } from '../../demo-shared/src/demo-shared.module.js';
 import type { DemoSettings } from '../../demo-shared/src/settings.js';
 import { DemoHoldController } from './demo-hold.controller.js';
 import { DemoHold } from './demo-hold.service.js';
+import { DemoUnwellController } from './demo-unwell.controller.js';
+import { DemoUnwell } from './demo-unwell.service.js';
 import { ReservationsController } from './reservations.controller.js';
 import { Reservations } from './reservations.service.js';
 import { StockController } from './stock.controller.js';
@@ -18,9 +20,9 @@ export class InventoryModule {
       controllers: [
         ReservationsController,
         StockController,
-        ...(settings.demo ? [DemoHoldController] : []),
+        ...(settings.demo ? [DemoHoldController, DemoUnwellController] : []),
       ],
-      providers: [DemoHold, Reservations, StockService],
+      providers: [DemoHold, DemoUnwell, Reservations, StockService],
     };
   }
 }

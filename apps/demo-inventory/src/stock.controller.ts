@@ -1,13 +1,15 @@
-import { Body, Controller, Get, NotFoundException, Param, Put } from '@nestjs/common';
+import { Body, Controller, Get, Inject, NotFoundException, Param, Put } from '@nestjs/common';
 import { PriceList } from '../../demo-shared/src/config/price-list.service.js';
 import type { StockItem } from '../../demo-shared/src/data/model.js';
 import { parseSku, ParseWith } from '../../demo-shared/src/http/parse-with.pipe.js';
+import { DEMO_SETTINGS, type DemoSettings } from '../../demo-shared/src/settings.js';
 import { parseStockRequest, type StockRequest } from './stock-request.js';
 import { StockService } from './stock.service.js';
 
-/** An article with what its stock would bring in at the prices of now, in cents; null without a price. */
+/** An article with what its stock would bring in at the prices of now, in cents; null without a price. And who says so. */
 export interface StockView extends StockItem {
   readonly worth: number | null;
+  readonly servedBy: string;
 }
 
 @Controller('stock')
@@ -15,6 +17,7 @@ export class StockController {
   constructor(
     private readonly stock: StockService,
     private readonly priceList: PriceList,
+    @Inject(DEMO_SETTINGS) private readonly settings: DemoSettings,
   ) {}
 
   /** Sets what is on hand of an article. */
@@ -41,6 +44,7 @@ export class StockController {
 
   private view(item: StockItem): StockView {
     const price = this.priceList.of(item.sku);
-    return { ...item, worth: price === null ? null : item.onHand * price };
+    const worth = price === null ? null : item.onHand * price;
+    return { ...item, worth, servedBy: this.settings.instanceId };
   }
 }

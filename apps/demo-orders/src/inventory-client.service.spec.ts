@@ -1,34 +1,70 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Logger } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
+import {
+  EtcdCoordinationModule,
+  ServiceDiscovery,
+  ServiceRegistry,
+} from 'nestjs-etcd-coordination';
+import { TestFleet, type TestInstance } from 'nestjs-etcd-coordination/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DemoSettings } from '../../demo-shared/src/settings.js';
-import { InventoryClient, inTurn } from './inventory-client.service.js';
+import { waitFor } from '../../../test/support/wait-for.js';
+import { INVENTORY } from '../../demo-shared/src/data/demo-keys.js';
+import { InventoryClient } from './inventory-client.service.js';
 
 /** What a process of demo-inventory does with a request: answers, or (null) never. */
 type Answer = [status: number, body: object] | null;
 
+@Module({
+  imports: [EtcdCoordinationModule.forRoot({ endpoints: ['127.0.0.1:2379'] })],
+  providers: [InventoryClient],
+})
+class App {}
+
 describe('asking for stock', () => {
+  const SKU = 'bb';
+  const made = { id: 'r', sku: SKU, quantity: 2, token: '7', reservedBy: 'inventory-1' };
+  const fine: Answer = [201, made];
+
   const servers: Server[] = [];
+  let fleet: TestFleet;
+  let app: TestInstance;
+  /** In the order in which they are asked for the article. */
+  let order: string[];
+  let answers: Record<string, Answer>;
   let asked: string[];
 
-  beforeEach(() => {
-    asked = [];
+  beforeEach(async () => {
     vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    asked = [];
+    fleet = await TestFleet.start(App, { time: 'real' });
+    app = fleet.instances[0]!;
+    for (const id of ['a', 'b']) {
+      const address = await open(id);
+      await app.get(ServiceRegistry).register({ name: INVENTORY, id, address });
+    }
+    const discovery = app.get(ServiceDiscovery);
+    await waitFor(
+      () => discovery.instances(INVENTORY).filter(({ state }) => state === 'up').length === 2,
+      { what: 'both to be found' },
+    );
+    const first = discovery.choose(INVENTORY, { hashKey: SKU }).id;
+    order = first === 'a' ? ['a', 'b'] : ['b', 'a'];
   });
-  afterEach(() => {
+  afterEach(async () => {
     vi.restoreAllMocks();
+    await fleet.close();
     for (const server of servers.splice(0)) {
       server.closeAllConnections();
       server.close();
     }
   });
 
-  async function inventory(name: string, ...answers: Answer[]): Promise<string> {
+  async function open(id: string): Promise<string> {
     const server = createServer((request, response) => {
       request.resume();
-      asked.push(name);
-      const answer = answers.length > 1 ? answers.shift() : answers[0];
+      asked.push(id);
+      const answer = answers[id];
       if (!answer) return;
       response.writeHead(answer[0], { 'content-type': 'application/json' });
       response.end(JSON.stringify(answer[1]));
@@ -38,23 +74,15 @@ describe('asking for stock', () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  const reserve = (...urls: string[]) =>
-    // The sum of its letters is even: it is asked for at the first of two.
-    new InventoryClient({ inventory: urls } as unknown as DemoSettings).reserve('r', {
-      ...{ sku: 'bb', quantity: 2 },
-    });
-  const made = { id: 'r', sku: 'bb', quantity: 2, token: '7', reservedBy: 'inventory-1' };
+  const reserve = (first: Answer, second: Answer = fine) => {
+    answers = { [order[0]!]: first, [order[1]!]: second };
+    return app.get(InventoryClient).reserve('r', { sku: SKU, quantity: 2 });
+  };
 
-  it('asks the same process first for the same article', () => {
-    expect(inTurn(['a', 'b'], 'bb')).toEqual(['a', 'b']);
-    expect(inTurn(['a', 'b'], 'bc')).toEqual(['b', 'a']);
-    expect(inTurn(['a'], 'bc')).toEqual(['a']);
-  });
-
-  it('is answered by the first', async () => {
-    const first = await inventory('first', [201, made]);
-    expect(await reserve(first, await inventory('second', [201, made]))).toEqual(made);
-    expect(asked).toEqual(['first']);
+  it('asks the same process first for the same article', async () => {
+    await reserve(fine);
+    await reserve(fine);
+    expect(asked).toEqual([order[0], order[0]]);
   });
 
   it.each([
@@ -63,21 +91,29 @@ describe('asking for stock', () => {
     ['could not get the lock', [423, { code: 'LOCK_BUSY' }]],
     ['does not answer', null],
   ] as [string, Answer][])('goes on to the next if the first %s', async (_, answer) => {
-    const first = await inventory('first', answer);
-    expect(await reserve(first, await inventory('second', [201, made]))).toEqual(made);
-    expect(asked).toEqual(['first', 'second']);
+    expect(await reserve(answer)).toEqual(made);
+    expect(asked).toEqual(order);
   });
 
   it('passes on what the inventory refuses', async () => {
     const refusal = { statusCode: 409, message: '2 of bb were to be reserved and 1 are on hand.' };
-    const first = await inventory('first', [409, refusal]);
-    await expect(reserve(first)).rejects.toMatchObject({ status: 409, response: refusal });
-    expect(asked).toEqual(['first']);
+    await expect(reserve([409, refusal])).rejects.toMatchObject({ status: 409, response: refusal });
+    expect(asked).toEqual([order[0]]);
   });
 
   it('gives up at last', async () => {
-    const first = await inventory('first', [503, { message: 'away' }]);
-    await expect(reserve(first)).rejects.toMatchObject({ status: 503 });
-    expect(asked).toEqual(['first', 'first', 'first']);
+    const away: Answer = [503, { message: 'away' }];
+    await expect(reserve(away, away)).rejects.toMatchObject({ status: 503 });
+    expect(asked).toHaveLength(3);
+    expect(asked.slice(0, 2)).toEqual(order);
+  });
+
+  it('looks up what is on hand at one that answers', async () => {
+    const item = { sku: SKU, onHand: 3, servedBy: 'inventory-1' };
+    answers = { a: [200, item], b: [503, { message: 'away' }] };
+    const client = app.get(InventoryClient);
+    for (let look = 0; look < 4; look += 1) expect(await client.availability(SKU)).toEqual(item);
+    answers = { a: [404, { message: 'none' }], b: [404, { message: 'none' }] };
+    await expect(client.availability('none')).rejects.toMatchObject({ status: 404 });
   });
 });

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DemoSharedModule } from '../../demo-shared/src/demo-shared.module.js';
 import type { DemoSettings } from '../../demo-shared/src/settings.js';
+import { InventoryController } from './inventory.controller.js';
 import { InventoryClient } from './inventory-client.service.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
@@ -15,7 +16,12 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports: [DemoSharedModule.register(settings)],
-      controllers: [OrdersController, PricesController, ReservationsController],
+      controllers: [
+        InventoryController,
+        OrdersController,
+        PricesController,
+        ReservationsController,
+      ],
       providers: [InventoryClient, OrdersService, UnpricedOrders],
     };
   }

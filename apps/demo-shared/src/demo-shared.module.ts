@@ -36,7 +36,18 @@ export class DemoSharedModule {
           service: {
             name: settings.service,
             address: settings.address,
+            zone: settings.zone ?? undefined,
             metadata: { track: settings.track },
+            // Short, so that nobody has to wait long for it to show.
+            health: {
+              ...{ intervalMs: 500, timeoutMs: 400, failures: 2, passes: 2 },
+              probe: { kind: 'http', target: '/health/live', timeoutMs: 1000, intervalMs: 1000 },
+            },
+          },
+          // A new process takes its full share at once: there is little to warm up here.
+          discovery: {
+            slowStartMs: 0,
+            ...(settings.snapshot && { snapshot: { file: `${settings.snapshot.file}.services` } }),
           },
           config: settings.snapshot ? { snapshot: settings.snapshot } : undefined,
         }),

@@ -9,7 +9,7 @@ describe('readSettings', () => {
       port: 3001,
       address: 'http://127.0.0.1:3001',
       endpoints: ['127.0.0.1:2379'],
-      inventory: ['http://127.0.0.1:3011'],
+      zone: null,
       prefix: 'demo',
       ttlSeconds: 10,
       track: 'stable',
@@ -23,11 +23,8 @@ describe('readSettings', () => {
     expect(endpoints).toEqual(['a:1', 'b:2']);
   });
 
-  it('takes several addresses of the inventory', () => {
-    const { inventory } = readSettings('demo-orders', 3001, {
-      INVENTORY_URLS: 'http://a:1, https://b:2/,',
-    });
-    expect(inventory).toEqual(['http://a:1', 'https://b:2']);
+  it('takes a zone', () => {
+    expect(readSettings('demo-orders', 3001, { ZONE: 'eu-1' }).zone).toBe('eu-1');
   });
 
   it('keeps a snapshot, encrypted if there is a key', () => {
@@ -55,11 +52,7 @@ describe('readSettings', () => {
     ['PORT', '65536', 'PORT is "65536": it must be a whole number from 1 to 65535.'],
     ['SESSION_TTL', '0', 'SESSION_TTL is "0": it must be a whole number from 1 to 3600.'],
     ['DEMO_PREFIX', 'a/b', 'DEMO_PREFIX is "a/b": use letters, digits, ".", "_" and "-" only.'],
-    [
-      'INVENTORY_URLS',
-      'http://a:1,b:2',
-      'INVENTORY_URLS has "b:2": give addresses such as http://127.0.0.1:3011.',
-    ],
+    ['ZONE', 'a/b', 'ZONE is "a/b": use letters, digits, ".", "_" and "-" only.'],
     ['TRACK', 'a b', 'TRACK is "a b": use letters, digits, ".", "_" and "-" only.'],
     [
       'CONFIG_SNAPSHOT_KEY',

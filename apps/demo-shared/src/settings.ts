@@ -12,8 +12,8 @@ export interface DemoSettings {
   readonly port: number;
   /** `ADDRESS`: where the others reach this process, default `http://<HOST>:<PORT>`. */
   readonly address: string;
-  /** `INVENTORY_URLS`, separated by commas: where demo-orders asks for stock, default http://127.0.0.1:3011. */
-  readonly inventory: readonly string[];
+  /** `ZONE`: where this process runs, such as `a`; calls stay in it while they can. Null for nowhere in particular. */
+  readonly zone: string | null;
   /** `ETCD_ENDPOINTS`, separated by commas, default 127.0.0.1:2379. */
   readonly endpoints: readonly string[];
   /** `DEMO_PREFIX`: everything that the demo keeps in etcd lies under it. Default `demo`. */
@@ -22,9 +22,9 @@ export interface DemoSettings {
   readonly ttlSeconds: number;
   /** `TRACK`, such as `canary`: a label that staged releases can be aimed at. Default `stable`. */
   readonly track: string;
-  /** `CONFIG_SNAPSHOT`: the file with the last good configuration, for a start without etcd; null for none. */
+  /** `CONFIG_SNAPSHOT`: the file with the last good configuration, for a start without etcd, with the services that are known beside it; null for none. */
   readonly snapshot: SnapshotSettings | null;
-  /** `DEMO=1` opens `/demo/freeze` and `/demo/hold`, which break this process on purpose. */
+  /** `DEMO=1` opens `/demo/freeze`, `/demo/hold` and `/demo/unwell`, which break this process on purpose. */
   readonly demo: boolean;
 }
 
@@ -58,10 +58,7 @@ export function readSettings(
     host,
     port,
     address: env.ADDRESS || `http://${host}:${port}`,
-    inventory: list(env.INVENTORY_URLS || 'http://127.0.0.1:3011').map((url) => {
-      if (/^https?:\/\//.test(url) && URL.canParse(url)) return url.replace(/\/+$/, '');
-      throw new Error(`INVENTORY_URLS has "${url}": give addresses such as http://127.0.0.1:3011.`);
-    }),
+    zone: env.ZONE ? plainName('ZONE', env.ZONE, '') : null,
     endpoints: list(env.ETCD_ENDPOINTS || '127.0.0.1:2379'),
     prefix,
     ttlSeconds: wholeNumber('SESSION_TTL', env.SESSION_TTL, 10, 1, 3600),

@@ -1,13 +1,13 @@
 import { until } from '../until.js';
 import { PATIENCE_MS, type Scene } from './scene.js';
 
-/** Four processes stand, one leads, and all name the same one. */
+/** All processes stand, one leads, and all name the same one. */
 export async function electionAct({ narrator, stage, observer }: Scene): Promise<void> {
   narrator.act(
-    'One of four leads',
-    'Two processes of demo-orders and two of demo-inventory stand in one election, "reconciler". Each has the same method under @Interval and @Leader; it runs in the one that leads.',
+    'One of five leads',
+    'Two processes of demo-orders and three of demo-inventory stand in one election, "reconciler". Each has the same method under @Interval and @Leader; it runs in the one that leads.',
   );
-  narrator.expect('one process leads, and all four name it');
+  narrator.expect('one process leads, and all five name it');
   const actors = stage.actors;
   const views = await until('One view in all processes', PATIENCE_MS, async () => {
     const all = await Promise.all(actors.map(({ client }) => client.coordination()));
@@ -18,7 +18,7 @@ export async function electionAct({ narrator, stage, observer }: Scene): Promise
   const leading = views.filter(({ term }) => term !== null);
   const leader = views[0]?.leader;
   narrator.seen(
-    `${leading.map(({ instanceId }) => instanceId).join(', ')} leads with epoch ${leader?.epoch}; all four say so`,
+    `${leading.map(({ instanceId }) => instanceId).join(', ')} leads with epoch ${leader?.epoch}; all ${views.length} say so`,
     leading.length === 1 &&
       leading[0]?.instanceId === leader?.leaderId &&
       observer.leader?.leaderId === leader?.leaderId,

@@ -36,7 +36,9 @@ export async function restartAct(scene: Scene): Promise<void> {
   narrator.expect('it serves the last good prices, and says that they are of its snapshot');
   const prices = await client.prices();
   const { source, revision } = await client.config<Prices>(PRICES);
-  const health = await client.health();
+  const health = await until(`${name} to know whom it can ask`, PATIENCE_MS, async () =>
+    client.health().catch(() => null),
+  );
   narrator.seen(
     `lamps at ${money(prices.lamp ?? 0)} by its ${source}, revision ${revision}; GET /health is ${health}`,
     prices.lamp === lampBefore &&

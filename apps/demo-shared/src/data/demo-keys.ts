@@ -1,6 +1,9 @@
 /** The election that both services stand in. */
 export const RECONCILER = 'reconciler';
 
+/** The name under which the processes that keep the stock are found. */
+export const INVENTORY = 'demo-inventory';
+
 /** Builds every key of the demo's own data. The library's keys lie beside them, in a folder for each feature. */
 export class DemoKeys {
   readonly root: string;

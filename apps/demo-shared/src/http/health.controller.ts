@@ -3,8 +3,9 @@ import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs
 import { ConfigHealthIndicator, EtcdHealthIndicator } from 'nestjs-etcd-coordination/terminus';
 
 /**
- * `GET /health`, for load balancers and orchestrators: 200, or 503 if this process should get no
- * requests. `degraded` is 200 too: it serves, and somebody should look at what it says.
+ * - `GET /health`, for load balancers: 200, or 503 if this process should get no requests. `degraded` is
+ *   200 too: it serves, and somebody should look at what it says
+ * - `GET /health/live`, for orchestrators and the fleet's own prober: 503 if a restart would help
  */
 @Controller('health')
 export class HealthController {
@@ -16,7 +17,16 @@ export class HealthController {
 
   @Get()
   @HealthCheck()
-  check(): Promise<HealthCheckResult> {
-    return this.health.check([() => this.etcd.check('etcd'), () => this.configs.check('config')]);
+  ready(): Promise<HealthCheckResult> {
+    return this.health.check([
+      () => this.etcd.readiness('etcd', { without: ['configuration'] }),
+      () => this.configs.check('config'),
+    ]);
+  }
+
+  @Get('live')
+  @HealthCheck()
+  live(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.etcd.liveness('etcd')]);
   }
 }

@@ -107,6 +107,27 @@ describe('who can be chosen', () => {
   });
 });
 
+describe('who only a prober finds down', () => {
+  const found = (id: string, ...sources: string[]) => {
+    const own = { state: 'up', source: 'instance', by: id, reason: null } as const;
+    const words = sources.map((source) => ({ ...own, state: 'down' as const, source, by: 'p' }));
+    return serviceInstance(id, { state: 'down', words: [own, ...words] });
+  };
+
+  it('is called where nobody is up, and not before', () => {
+    const stage = new Stage().list(...up('a'), found('b', 'probe'), found('c', 'probe'));
+    expect(stage.count(20)).toEqual({ a: 20 });
+    stage.change(['a']);
+    expect(Object.keys(stage.count(40, ROUND_ROBIN)).toSorted()).toEqual(['b', 'c']);
+  });
+
+  it('is not called if it says so itself, or somebody marks it', () => {
+    const ill = serviceInstance('ill', { state: 'down' });
+    const stage = new Stage().list(ill, found('marked', 'probe', 'operator'));
+    expect(stage.choose()).toBeNull();
+  });
+});
+
 describe('ejection', () => {
   it('comes after five failures in a row, and is over after one good trial', () => {
     const stage = new Stage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));

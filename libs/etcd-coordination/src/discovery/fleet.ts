@@ -1,4 +1,8 @@
-import { INSTANCE_STATES, type ServiceInstance } from '../registry/service-instance.js';
+import {
+  INSTANCE_STATES,
+  PROBE_SOURCE,
+  type ServiceInstance,
+} from '../registry/service-instance.js';
 import { Candidate } from './choose/candidate.js';
 import { Candidates } from './choose/candidates.js';
 import { asShare, hashPair, hashText } from '../client/hash.js';
@@ -81,6 +85,8 @@ export class Fleet {
     this.ejection.advance(now);
     this.slowStart.advance(now);
     const strategy = readStrategy(options);
+    // Sets that are made for one choice know nothing of turns.
+    const lastResort = strategy === 'round-robin' ? 'random' : strategy;
     const { random } = this.owner;
     const { hashKey, exclude } = options;
     const keyHash = hashKey === undefined ? 0 : hashText(hashKey);
@@ -93,7 +99,9 @@ export class Fleet {
       pick(this.all, strategy, draw, exclude) ??
       // Better to call in vain than not at all.
       pick(this.reserve, strategy, draw, exclude) ??
-      pick(this.ejected(), strategy, draw, exclude)
+      pick(this.ejected(), lastResort, draw, exclude) ??
+      // A prober that finds everybody down is more likely wrong than right.
+      pick(this.doubted(), lastResort, draw, exclude)
     );
   }
 
@@ -200,6 +208,12 @@ export class Fleet {
     candidate.places = to;
   }
 
+  /** Those that only a prober finds down: they themselves, and whoever else marks them, say that they are up. */
+  private doubted(): Candidates {
+    const candidates = [...this.members.values()];
+    return Candidates.of(candidates.filter(({ instance }) => isDownForProbers(instance)));
+  }
+
   /** Those that are up and fail: for when there is nobody else. */
   private ejected(): Candidates {
     const candidates = [...this.members.values()];
@@ -207,6 +221,12 @@ export class Fleet {
       candidates.filter((one) => one.instance.state === 'up' && !this.ejection.isIn(one)),
     );
   }
+}
+
+function isDownForProbers({ state, words }: ServiceInstance): boolean {
+  return (
+    state === 'down' && words.every((word) => word.source === PROBE_SOURCE || word.state === 'up')
+  );
 }
 
 /** Another process, or the same after its lease was lost without anybody holding its place. */

@@ -179,7 +179,9 @@ export class FollowedPool implements ServicePool {
     const { options, client } = ground;
     const view = new ServiceView(ground, service, options.protection);
     const fleet = new Fleet(ground, options);
-    const cancelStandIn = client.clock.setTimer(() => void this.standIn(view), SNAPSHOT_AFTER_MS, {
+    // Whoever has started without etcd need not wait to find that out.
+    const standInAfter = client.isAwaited ? 0 : SNAPSHOT_AFTER_MS;
+    const cancelStandIn = client.clock.setTimer(() => void this.standIn(view), standInAfter, {
       unref: true,
     });
     this.following = { view, fleet, cancelStandIn };

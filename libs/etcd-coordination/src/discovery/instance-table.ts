@@ -2,15 +2,13 @@ import { Logger } from '@nestjs/common';
 import { instanceKey, parseRegistryRest, registryPrefix, verdictKey } from '../client/keys.js';
 import { decodeInstanceRecord, type InstanceRecord } from '../registry/instance-record.js';
 import {
+  PROBE_SOURCE,
   worse,
   type HealthWord,
   type InstanceState,
   type ServiceInstance,
 } from '../registry/service-instance.js';
 import { decodeVerdictRecord } from '../registry/verdict-record.js';
-
-/** The source of a prober's verdicts. They stand on the instance's lease, and go with it. */
-const PROBE = 'probe';
 
 /** One key's change, as the table takes it. A null value is a deletion. */
 export interface TableChange {
@@ -126,7 +124,7 @@ export class InstanceTable {
     const entry = this.entries.get(id);
     if (!entry?.lost) return;
     entry.lost = null;
-    if (!entry.registered) setVerdict(entry, PROBE, null);
+    if (!entry.registered) setVerdict(entry, PROBE_SOURCE, null);
   }
 
   private takeRecord(entry: Entry, change: TableChange, standing: Standing): void {
@@ -139,7 +137,7 @@ export class InstanceTable {
     else this.warnOnce(change, 'has no lease, so it will stay when its process is gone; delete it');
     if (record) {
       // A verdict that was held on to for the list is not this registration's.
-      if (entry.lost) setVerdict(entry, PROBE, null);
+      if (entry.lost) setVerdict(entry, PROBE_SOURCE, null);
       entry.lost = null;
       entry.registered = { record, lease, createRevision: BigInt(change.createRevision) };
       standing.after = record.state;
@@ -158,7 +156,7 @@ export class InstanceTable {
     if (!change.value) {
       this.warned.delete(change.key);
       // It went with the lease: it is still the last that was known of the instance.
-      if (!(source === PROBE && entry.lost)) setVerdict(entry, source, null);
+      if (!(source === PROBE_SOURCE && entry.lost)) setVerdict(entry, source, null);
       return;
     }
     const verdict = decodeVerdictRecord(change.value);

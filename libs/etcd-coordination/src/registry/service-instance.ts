@@ -18,10 +18,13 @@ export function worse(a: InstanceState, b: InstanceState): InstanceState {
 export const PROTOCOLS = ['http', 'https', 'grpc', 'grpcs', 'tcp'] as const;
 export type ServiceProtocol = (typeof PROTOCOLS)[number];
 
+/** The source of a prober's words. */
+export const PROBE_SOURCE = 'probe';
+
 /** What somebody says of an instance's health. */
 export interface HealthWord {
   readonly state: InstanceState;
-  /** `instance` for what it says of itself, `probe` for a prober's word, otherwise the name of a mark. */
+  /** `instance` for what it says of itself, {@link PROBE_SOURCE} for a prober's word, otherwise the name of a mark. */
   readonly source: string;
   /** The id of the process that said so. */
   readonly by: string;

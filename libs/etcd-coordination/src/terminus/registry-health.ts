@@ -1,10 +1,7 @@
 import type { CoordinationConnection } from '../module/coordination-connection.js';
 import type { Registration } from '../registry/registration.js';
-import { worse, type HealthWord } from '../registry/service-instance.js';
+import { PROBE_SOURCE, worse, type HealthWord } from '../registry/service-instance.js';
 import type { PartHealth } from './part-health.js';
-
-/** A prober's word. It may have asked this very health check. */
-const PROBE = 'probe';
 
 /** How the instances that this process has registered stand, and who says the worst of each. */
 export function registryHealth({ parts }: CoordinationConnection): PartHealth {
@@ -27,7 +24,7 @@ function ofRegistration(registration: Registration) {
   const words = registration.words();
   const word = worst(words);
   const name = `The instance "${id}" of the service "${service}"`;
-  const deciding = worst(words.filter(({ source }) => source !== PROBE));
+  const deciding = worst(words.filter(({ source }) => source !== PROBE_SOURCE));
   const faults = [
     ...(registered ? [] : [`${name} is not registered now.`]),
     ...(word !== deciding ? [sentence(name, word)] : []),

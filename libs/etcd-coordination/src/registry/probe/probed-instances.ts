@@ -1,7 +1,7 @@
 import type { IKeyValue } from 'etcd3';
 import { instanceKey, parseKey, parseRegistryRest, verdictKey } from '../../client/keys.js';
 import { type Probed, readProbed } from './probed-instance.js';
-import { PROBE_SOURCE } from './verdict-writer.js';
+import { PROBE_SOURCE } from '../service-instance.js';
 
 /** What there is to probe in a namespace, by the instance's key. Kept in step with what etcd holds. */
 export class ProbedInstances {

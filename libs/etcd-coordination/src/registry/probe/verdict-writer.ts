@@ -8,9 +8,6 @@ import { isFinalFailure } from '../../client/final-failure.js';
 import { retryDelay } from '../../client/retry-delay.js';
 import { decodeVerdictRecord, encodeVerdictRecord } from '../verdict-record.js';
 
-/** The source of a prober's verdicts. */
-export const PROBE_SOURCE = 'probe';
-
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 /** After what only somebody else can put right. */
 const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };

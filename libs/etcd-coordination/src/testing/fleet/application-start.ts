@@ -83,7 +83,7 @@ export class ApplicationStart {
   }
 
   private async bringUp(compiled: TestingModule): Promise<string | null> {
-    const { http = false, configure } = this.options;
+    const { http = false, port = 0, configure } = this.options;
     try {
       if (!http) {
         await compiled.init();
@@ -92,7 +92,7 @@ export class ApplicationStart {
       const server: INestApplication = compiled.createNestApplication({ logger: this.ground.log });
       this.app = server;
       await configure?.(server, this.ground.name);
-      await server.listen(0, '127.0.0.1');
+      await server.listen(port, '127.0.0.1');
       return await server.getUrl();
     } catch (error) {
       // Why it did not start is what is to be known.

@@ -18,6 +18,11 @@ export interface InstanceOptions {
   readonly name?: string;
   /** Whether it serves HTTP, on a free port of 127.0.0.1. Default false: its providers run all the same. */
   readonly http?: boolean;
+  /**
+   * The port that it serves HTTP on, for one that is registered and must know where it will be. Default
+   * a free one.
+   */
+  readonly port?: number;
   /** Changes the module before it is compiled, such as by `builder.overrideProvider(X).useValue(…)`. */
   readonly override?: (builder: TestingModuleBuilder, name: string) => TestingModuleBuilder;
   /** Prepares the HTTP application before it starts, as `main.ts` does: pipes, filters, prefixes. */
@@ -25,7 +30,7 @@ export interface InstanceOptions {
 }
 
 /** How a fleet is started. */
-export interface FleetOptions extends TestTimeOptions, Omit<InstanceOptions, 'name'> {
+export interface FleetOptions extends TestTimeOptions, Omit<InstanceOptions, 'name' | 'port'> {
   /** How many instances of the module, or their names. Default 1. */
   readonly instances?: number | readonly string[];
 }

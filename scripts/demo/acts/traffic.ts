@@ -1,0 +1,124 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Availability } from '../../../apps/demo-orders/src/inventory-client.service.js';
+import type { InventoryInstanceView } from '../../../apps/demo-orders/src/inventory.controller.js';
+import { duration } from '../narrator.js';
+import type { Actor } from '../stage.js';
+import { until } from '../until.js';
+import { PATIENCE_MS } from './scene.js';
+
+const CUSTOMERS = 6;
+const BETWEEN_MS = 15;
+
+/** One look at the stock by a customer. */
+interface Look {
+  readonly begunAt: number;
+  readonly tookMs: number;
+  /** The process of demo-inventory that answered, or null: it has failed. */
+  readonly servedBy: string | null;
+  readonly error: string;
+}
+
+/** Customers who look at the stock of an article again and again, at one process of demo-orders. */
+export class Traffic {
+  private readonly looks: Look[] = [];
+  private readonly stopping = new AbortController();
+  private readonly customers: readonly Promise<void>[];
+
+  private constructor(
+    private readonly door: Actor,
+    private readonly sku: string,
+  ) {
+    this.customers = Array.from({ length: CUSTOMERS }, () => this.lookOn());
+  }
+
+  static begin(door: Actor, sku: string): Traffic {
+    return new Traffic(door, sku);
+  }
+
+  /** Ends it: nobody is cut off. */
+  async end(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.customers);
+  }
+
+  get count(): number {
+    return this.looks.length;
+  }
+
+  get failed(): readonly string[] {
+    return this.looks.filter(({ servedBy }) => servedBy === null).map(({ error }) => error);
+  }
+
+  /** The longest that a customer has waited. */
+  get slowestMs(): number {
+    return Math.max(0, ...this.looks.map(({ tookMs }) => tookMs));
+  }
+
+  /** Who served how many of those that were begun after a moment, and before another one. */
+  servedBy(from = -Infinity, to = Infinity): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { begunAt, servedBy } of this.looks) {
+      if (servedBy === null || begunAt < from || begunAt >= to) continue;
+      counts.set(servedBy, (counts.get(servedBy) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** Waits until one of these has served a customer who came after the moment. */
+  async servedAgain(by: readonly string[], since: number): Promise<number> {
+    return until(`A customer served by ${by.join(' or ')}`, PATIENCE_MS, () => {
+      const look = this.looks.find(
+        ({ begunAt, servedBy }) => begunAt >= since && servedBy !== null && by.includes(servedBy),
+      );
+      return look ? look.begunAt : null;
+    });
+  }
+
+  /** What its customers have seen, for people. */
+  summary(from?: number, to?: number): string {
+    const shares = [...this.servedBy(from, to)]
+      .sort(([a], [b]) => a.localeCompare(b))
+      .map(([name, n]) => `${n} by ${name}`);
+    return shares.join(', ') || 'none';
+  }
+
+  private async lookOn(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      const begunAt = performance.now();
+      const look = await this.door.client
+        .call<Availability>('GET', `/inventory/${this.sku}`)
+        .then(({ servedBy }) => ({ servedBy, error: '' }))
+        .catch((error: unknown) => ({ servedBy: null, error: String(error) }));
+      this.looks.push({ begunAt, tookMs: performance.now() - begunAt, ...look });
+      await pause(BETWEEN_MS);
+    }
+  }
+}
+
+/** Whether nobody was turned away, for people and as a fact. */
+export function unharmed(traffic: Traffic): [text: string, holds: boolean] {
+  const { failed, count, slowestMs } = traffic;
+  const first = failed[0] === undefined ? '' : `, such as ${failed[0]}`;
+  return [
+    `${count} looks at the stock, ${failed.length} failed${first}; the slowest took ${duration(slowestMs)}`,
+    failed.length === 0 && count > 0,
+  ];
+}
+
+/** A process of demo-inventory, as one of demo-orders knows it; null if it is not on its list. */
+export async function known(door: Actor, id: string): Promise<InventoryInstanceView | null> {
+  const instances = await door.client.call<InventoryInstanceView[]>('GET', '/inventory');
+  return instances.find((instance) => instance.id === id) ?? null;
+}
+
+/** Waits until a process of demo-orders knows one of demo-inventory to be in this state, or gone. Gives when. */
+export async function knownAs(
+  door: Actor,
+  id: string,
+  state: InventoryInstanceView['state'] | 'gone',
+): Promise<number> {
+  return until(`${id} to be ${state} at ${door.name}`, PATIENCE_MS, async () => {
+    const instance = await known(door, id);
+    return (instance?.state ?? 'gone') === state ? performance.now() : null;
+  });
+}
