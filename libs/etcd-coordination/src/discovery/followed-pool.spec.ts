@@ -65,8 +65,8 @@ describe('a service that is followed', () => {
     };
     return { watch } as unknown as WatchHub;
   }
-  function register(id: string): void {
-    const record = JSON.stringify({ address: `http://${id}:80`, state: 'up' });
+  function register(id: string, state = 'up'): void {
+    const record = JSON.stringify({ address: `http://${id}:80`, state });
     kv.put(instanceKey('ns', 's', id), record, '7');
   }
   const ids = () => discovery.instances('s').map(({ id }) => id);
@@ -149,6 +149,40 @@ describe('a service that is followed', () => {
     expect(warnings.mock.calls.flat().slice(1)).toEqual([
       expect.stringMatching(/protection of the service "s" is over: 5 instances/),
     ]);
+  });
+
+  it('and loses some, of whom some come back and take their leave unseen, believes that', async () => {
+    const others = ['b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    for (const id of others) register(id);
+    await discovery.ready('s');
+    for (const id of ['b', 'c', 'd']) kv.delete(instanceKey('ns', 's', id));
+    // All in one batch, as after an interruption: five were lost, and two of them are not missing any more.
+    kv.lags = true;
+    for (const id of ['b', 'c']) {
+      register(id);
+      register(id, 'draining');
+      kv.delete(instanceKey('ns', 's', id));
+    }
+    for (const id of ['e', 'f']) kv.delete(instanceKey('ns', 's', id));
+    kv.tell();
+    expect(ids()).toEqual(['a', 'g', 'h']);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  it('and loses many, of whom some came back only to be lost again, keeps all of them', async () => {
+    const others = ['b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    for (const id of others) register(id);
+    await discovery.ready('s');
+    for (const id of ['b', 'c', 'd']) kv.delete(instanceKey('ns', 's', id));
+    kv.lags = true;
+    for (const id of ['b', 'c']) {
+      register(id);
+      kv.delete(instanceKey('ns', 's', id));
+    }
+    for (const id of ['e', 'f']) kv.delete(instanceKey('ns', 's', id));
+    kv.tell();
+    expect(ids()).toEqual(['a', ...others]);
+    expect(discovery.statuses()).toMatchObject([{ instances: 8, protected: 5 }]);
   });
 
   describe('and whose list is refused', () => {

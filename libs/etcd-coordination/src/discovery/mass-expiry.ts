@@ -8,7 +8,7 @@ export interface Moves {
   readonly left: readonly string[];
   /** Deleted without a farewell: killed, expired, or removed by an operator. */
   readonly lost: readonly string[];
-  /** Stand in etcd without counting, such as one that has registered again and is down. */
+  /** Were in etcd since without counting, such as one that has registered again and is down, or has left at once. */
   readonly back: readonly string[];
 }
 

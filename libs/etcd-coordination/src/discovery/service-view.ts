@@ -288,14 +288,16 @@ function movesOf(standings: ReadonlyMap<string, Standing>): Moves & { over: read
     string[]
   >;
   for (const [id, { before, after, isGone }] of standings) {
-    if (isGone && counts(before) && counts(after)) {
+    const isLost = isGone && counts(after);
+    const stands = !isGone && counts(after);
+    // One that was lost before may have come and gone again at once: then this is another loss, or a farewell.
+    if ((stands || isLost) && !counts(before)) moves.came.push(id);
+    if (isLost) {
       moves.lost.push(id);
       continue;
     }
-    const stands = !isGone && counts(after);
-    if (stands && !counts(before)) moves.came.push(id);
     if (!stands && counts(before)) moves.left.push(id);
-    if (!isGone && !stands && after) moves.back.push(id);
+    if (!stands && after) moves.back.push(id);
     if (isGone) moves.over.push(id);
   }
   return moves;
