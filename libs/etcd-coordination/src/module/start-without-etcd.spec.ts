@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable, Logger } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -13,8 +13,10 @@ import { ConfigStore } from '../config/config.store.js';
 import { SnapshotInUseError } from '../config/snapshot/snapshot.errors.js';
 import { WatchConfig } from '../config/watch-config.decorator.js';
 import type { LeaderTerm } from '../election/leader-term.js';
+import { ServiceDiscovery } from '../discovery/service.discovery.js';
 import { OnElected } from '../election/on-elected.decorator.js';
 import { EmbeddedEtcd } from '../embedded/index.js';
+import { ServiceRegistry } from '../registry/service.registry.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import type { CoordinationOptions } from './coordination-options.js';
 import { EtcdCoordinationModule } from './etcd-coordination.module.js';
@@ -86,6 +88,17 @@ async function runBefore(perItem = 1): Promise<void> {
   await (await boot()).close();
 }
 
+/** What a file holds as soon as it has that. */
+async function readUntil(path: string, what: RegExp): Promise<Buffer> {
+  let data = Buffer.alloc(0);
+  const look = async () => {
+    data = await readFile(path).catch(() => data);
+    return what.test(data.toString());
+  };
+  await waitFor(look, { what: `${path} to be written` });
+  return data;
+}
+
 describe('a start while etcd is away', () => {
   it.each([
     ['refuses', () => network.refuse()],
@@ -120,6 +133,27 @@ describe('a start while etcd is away', () => {
     expect(lines).toMatch(
       /without standing in the election "pricing" \(for Pricing\): etcd is away/,
     );
+  });
+
+  it('knows the services of its snapshot, from the first call on', async () => {
+    const discovery = { snapshot: { file: `${file}.services` } };
+    await runBefore();
+    const before = await boot([options({ discovery })]);
+    await before.get(ServiceRegistry).register({ name: 'stock', id: 's1', address: 'http://s1:1' });
+    await waitFor(() => before.get(ServiceDiscovery).instances('stock')[0]?.state === 'up', {
+      what: 's1 to be up',
+    });
+    // An application that is killed takes no leave, and its instance stays in the snapshot.
+    const list = await readUntil(`${file}.services`, /"state\\":\\"up/);
+    await before.close();
+    await writeFile(`${file}.services`, list);
+
+    await network.refuse();
+    const app = await boot([options({ discovery })]);
+    const known = app.get(ServiceDiscovery);
+    await known.ready('stock');
+    expect(known.choose('stock').address).toBe('http://s1:1');
+    expect(known.statuses()).toMatchObject([{ source: 'snapshot' }]);
   });
 
   it('fails as ever without a snapshot, and says nothing of one', async () => {
