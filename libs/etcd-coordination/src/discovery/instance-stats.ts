@@ -2,6 +2,8 @@ import { PeakEwma } from './peak-ewma.js';
 
 /** What a call is taken for at least that failed although the instance had no latency yet, in milliseconds. */
 const LEAST_FAILURE_MS = 1;
+/** Failures that came at once make an instance look no slower than this, in milliseconds: it has to come back one day. */
+const SLOWEST_FAILURE_MS = 10_000;
 
 /** What this process's own calls have taught it of one instance. */
 export class InstanceStats {
@@ -15,7 +17,7 @@ export class InstanceStats {
 
   /** How long a call takes, in milliseconds, by the calls until now; 0 if nothing is known. */
   latencyMs(now: number): number {
-    return this.latency.now(now);
+    return this.latency.now(now, this.inFlight);
   }
 
   succeeded(tookMs: number, now: number): void {
@@ -30,7 +32,8 @@ export class InstanceStats {
    */
   failed(tookMs: number, now: number): void {
     this.failuresInRow += 1;
-    const slower = 2 * this.latency.now(now);
+    const before = this.latency.now(now);
+    const slower = Math.max(before, Math.min(2 * before, SLOWEST_FAILURE_MS));
     this.latency.observe(Math.max(tookMs, slower, LEAST_FAILURE_MS), now);
   }
 
