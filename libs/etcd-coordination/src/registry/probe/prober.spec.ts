@@ -161,6 +161,35 @@ describe('a prober', () => {
     expect(prober.targets).toBe(0);
   });
 
+  it('stands in the election as soon as it may', async () => {
+    stage.register('x');
+    stage.candidates.next([]);
+    stage.refusal = new EtcdPermissionDeniedError('KV.txn', 'u');
+    const prober = await stage.start('a', { joins: true });
+    await stage.clock.advance(15_000);
+    expect([stage.log, prober.targets]).toEqual([[], 0]);
+    stage.refusal = null;
+    await stage.clock.advance(10_000);
+    expect([stage.log, prober.targets]).toEqual([['a joined'], 1]);
+  });
+
+  it('stands again when its candidacy was ended, and be it before etcd showed it', async () => {
+    stage.register('x');
+    const prober = await stage.start('a', { joins: true });
+    // Such as a role that is taken away: the candidacy is over for good.
+    stage.refusal = new EtcdPermissionDeniedError('A watch', 'u');
+    stage.stand('b');
+    expect(prober.targets).toBe(0);
+    await stage.clock.advance(25_000);
+    stage.refusal = null;
+    await stage.clock.advance(10_000);
+    expect(stage.candidates.value.map(({ id }) => id)).toEqual(['b', 'a']);
+    stage.stand('b');
+    stage.stand('b');
+    await stage.clock.advance(11_000);
+    expect(stage.candidates.value.map(({ id }) => id)).toEqual(['b', 'a']);
+  });
+
   it('leaves nothing when it closes, but the verdicts', async () => {
     stage.register('x');
     const prober = await stage.start();

@@ -94,19 +94,12 @@ export class ServiceProber {
     return this.own.size;
   }
 
-  /** Takes part from now on. Resolves when its candidacy stands, or can never do so; never rejects. */
+  /** Takes part from now on. Resolves when its candidacy stands, or was refused for now; never rejects. */
   async start(): Promise<void> {
     if (this.closing) return;
     this.followInstances();
     this.followCandidates();
-    try {
-      await this.ground.election.join(false);
-    } catch (error) {
-      if (this.closing || error instanceof ClientClosedError) return;
-      this.logger.error(
-        `This process takes no part in the probing, for it cannot stand in the election of the probers: ${String(error)}`,
-      );
-    }
+    await this.doubt.stand();
   }
 
   /** Stops all probing, and leaves the election. The verdicts stay for the next prober. Never rejects. */
@@ -151,6 +144,7 @@ export class ServiceProber {
       next: (candidates) => {
         this.candidates = candidates;
         this.look();
+        this.doubt.follow(candidates);
       },
       error: (error: unknown) => {
         this.candidates = [];

@@ -135,6 +135,21 @@ describe('a prober that sees most of its instances fail at once', () => {
     expect([down(), prober.targets]).toEqual([[], 0]);
   });
 
+  it('stands again when it may, if it was refused to come back', async () => {
+    registerAll();
+    const first = await stage.start('a', joins);
+    await stage.start('b', joins);
+    cutOff.add('a');
+    stage.refusal = new Error('no');
+    await stage.clock.advance(15_000);
+    expect(standing()).toEqual(['b']);
+    stage.refusal = null;
+    await stage.clock.advance(10_000);
+    expect([standing(), first.targets]).toEqual([['b', 'a doubts'], 0]);
+    await stage.clock.advance(61_000);
+    expect(standing()).toEqual(['b', 'a']);
+  });
+
   it('shares with nobody who doubts while somebody does not', async () => {
     registerAll();
     stage.stand({ id: 'a', doubts: true }, 'b', 'c', { id: 'd', doubts: true });

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { MonotonicClock } from '../../client/clock.js';
+import { ClientClosedError } from '../../client/etcd.errors.js';
 import type { ProberCandidate, ProberElection } from './prober-election.js';
 
-/** Between two attempts to take a doubt back, in milliseconds. */
+/** Between two attempts to stand in the election, or to take a doubt back, in milliseconds. */
 const RETRY_MS = 10_000;
 
 /**
@@ -32,7 +33,11 @@ export class SelfDoubt {
   private readonly logger = new Logger('ServiceProber');
   private confidence: Confidence = 'sure';
   private closed = false;
+  /** Whether etcd shows it among the candidates. */
+  private isShown = false;
+  private entering: Promise<void> | null = null;
   private cancelTimer: () => void = () => undefined;
+  private cancelEntry: () => void = () => undefined;
 
   constructor(
     private readonly ground: {
@@ -52,9 +57,22 @@ export class SelfDoubt {
     const sure = candidates.filter(
       (one) => !one.doubts && (this.confidence === 'sure' || !isOwn(one)),
     );
-    const isAside = this.confidence === 'stepping aside';
-    const all = isAside ? candidates.filter((one) => !isOwn(one)) : candidates;
+    const all = this.isAside ? candidates.filter((one) => !isOwn(one)) : candidates;
     return (sure.length > 0 ? sure : all).map(({ id }) => id);
+  }
+
+  /**
+   * Stands in the election, and asks again for as long as that is refused. Resolves with the first
+   * answer; never rejects.
+   */
+  stand(): Promise<void> {
+    return (this.entering ??= this.enter().finally(() => (this.entering = null)));
+  }
+
+  /** Those whom etcd shows. A candidacy that was refused is over for good, and needs another one. */
+  follow(candidates: readonly ProberCandidate[]): void {
+    this.isShown = candidates.some(({ id }) => id === this.ground.instanceId);
+    if (!this.isShown) void this.stand();
   }
 
   /** Leaves the probing to others, with a doubt that stands for so long. Never rejects. */
@@ -64,28 +82,70 @@ export class SelfDoubt {
     this.changed();
     try {
       await this.ground.election.leave();
-      if (!this.closed) await this.ground.election.join(true);
     } catch (error) {
-      if (this.closed) return;
-      this.logger.error(
-        `This process takes no part in the probing any more, for it cannot stand in the election of the probers again: ${String(error)}`,
-      );
-      return;
+      if (!this.closed)
+        this.logger.warn(`The election of the probers could not be left: ${String(error)}`);
     }
-    if (this.closed) return;
-    this.confidence = 'doubtful';
-    this.after(spanMs);
-    this.changed();
+    await this.comeBack(spanMs);
   }
 
   close(): void {
     this.closed = true;
     this.cancelTimer();
+    this.cancelEntry();
   }
 
-  private after(delayMs: number): void {
-    const regain = () => void this.regain();
-    this.cancelTimer = this.ground.clock.setTimer(regain, delayMs, { unref: true });
+  private async enter(): Promise<void> {
+    this.cancelEntry();
+    // Who steps aside comes back by itself.
+    if (this.closed || this.isAside) return;
+    try {
+      await this.ground.election.join(this.confidence === 'doubtful');
+    } catch (error) {
+      if (this.isAside || !this.isRefused(error)) return;
+    }
+    this.lookAfter();
+  }
+
+  /** It may have stood, and be over before it was shown: nobody would say so. */
+  private lookAfter(): void {
+    this.cancelEntry();
+    if (this.closed) return;
+    const again = () => void (this.isShown || this.stand());
+    this.cancelEntry = this.ground.clock.setTimer(again, RETRY_MS, { unref: true });
+  }
+
+  /** At the end of the queue, with its doubt. */
+  private async comeBack(spanMs: number): Promise<void> {
+    if (this.closed) return;
+    try {
+      await this.ground.election.join(true);
+    } catch (error) {
+      if (this.isRefused(error)) this.after(RETRY_MS, () => this.comeBack(spanMs));
+      return;
+    }
+    if (this.closed) return;
+    this.confidence = 'doubtful';
+    this.after(spanMs, () => this.regain());
+    this.lookAfter();
+    this.changed();
+  }
+
+  private get isAside(): boolean {
+    return this.confidence === 'stepping aside';
+  }
+
+  /** Whether it may be had later; says so. */
+  private isRefused(error: unknown): boolean {
+    if (this.closed || error instanceof ClientClosedError) return false;
+    this.logger.error(
+      `This process takes no part in the probing, for it cannot stand in the election of the probers, and asks again every ${RETRY_MS / 1000} s: ${String(error)}`,
+    );
+    return true;
+  }
+
+  private after(delayMs: number, next: () => Promise<void>): void {
+    this.cancelTimer = this.ground.clock.setTimer(() => void next(), delayMs, { unref: true });
   }
 
   private async regain(): Promise<void> {
@@ -93,7 +153,7 @@ export class SelfDoubt {
       await this.ground.election.join(false);
     } catch {
       // etcd is away, or the candidacy on its way to another lease.
-      if (!this.closed && this.confidence === 'doubtful') this.after(RETRY_MS);
+      if (!this.closed && this.confidence === 'doubtful') this.after(RETRY_MS, () => this.regain());
       return;
     }
     if (this.closed || this.confidence !== 'doubtful') return;
