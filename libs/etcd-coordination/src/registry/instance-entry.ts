@@ -35,6 +35,8 @@ export class InstanceEntry {
   /** What it is known to say, and on which lease. */
   private told: { readonly value: Buffer; readonly lease: string } | null = null;
   private asked = false;
+  /** Whether a put was asked for whose answer never came, and nobody has looked since. */
+  private uncertain = false;
   /** When the last request to create the key was sent whose answer was lost. */
   private unansweredAt = -Infinity;
   private readonly bytes: Buffer;
@@ -48,7 +50,7 @@ export class InstanceEntry {
 
   /** Whether the key may be in etcd. */
   get mayStand(): boolean {
-    return this.createRevision !== null || this.mayComeLate;
+    return this.createRevision !== null || this.uncertain || this.mayComeLate;
   }
 
   /** Whether the key may be put yet after it was deleted. */
@@ -140,6 +142,8 @@ export class InstanceEntry {
     const creates = modRevision === ABSENT;
     const put = { request_put: { key: this.bytes, value, lease: lease.id } };
     const sentAt = this.client.clock.now();
+    const wasUncertain = this.uncertain;
+    this.uncertain = true;
     try {
       const { succeeded, responses, header } = await this.txn(modRevision, put, {
         // What creates is sent once: repeated at another member, the first could be applied after
@@ -147,6 +151,7 @@ export class InstanceEntry {
         repeatable: !creates,
         timeoutMs: creates ? registration / ENTRY_SHARES : registration,
       });
+      this.uncertain = false;
       if (!succeeded) return responses[0]?.response_range?.kvs[0];
       this.createRevision ??= BigInt(over?.create_revision ?? header.revision);
       this.modRevision = header.revision;
@@ -154,6 +159,8 @@ export class InstanceEntry {
       return 'done';
     } catch (error) {
       if (creates && error instanceof WriteOutcomeUnknownError) this.unansweredAt = sentAt;
+      // What is sent once, and fails otherwise, was not applied: it leaves things as they were.
+      else if (creates && !(error instanceof EtcdNoSpaceError)) this.uncertain = wasUncertain;
       if (!(error instanceof EtcdNoSpaceError)) throw error;
       // The last that a full database has taken may be this very put.
       await this.look();
@@ -165,6 +172,7 @@ export class InstanceEntry {
   /** Takes over what stands there, if it is this registration's own. */
   private adopt(kv: IKeyValue | undefined): void {
     const isOwn = kv !== undefined && this.isOwn(kv);
+    this.uncertain = false;
     this.createRevision = isOwn ? BigInt(kv.create_revision) : null;
     this.modRevision = isOwn ? kv.mod_revision : ABSENT;
     this.told = isOwn ? { value: kv.value, lease: kv.lease } : null;
