@@ -5,12 +5,13 @@ import { singleKey } from '../watch/key-range.js';
 import { RangeView } from '../watch/range-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { InstanceEntry } from './instance-entry.js';
+import { LastingView } from './lasting-view.js';
 
 /** What a watch shows of a registration's own key, held against what the registration knows of it. */
 export class OwnKeyView {
-  private readonly view: RangeView<IKeyValue>;
-  /** Of which database the entry's knowledge is. */
-  private era = 0;
+  private readonly view: LastingView<RangeView<IKeyValue>>;
+  /** Of which database the entry's knowledge is, in the view's count; null if that is not known. */
+  private era: number | null = 0;
 
   constructor(
     client: EtcdClient,
@@ -19,14 +20,17 @@ export class OwnKeyView {
     /** Called after each change. */
     changed: () => void,
   ) {
-    this.view = new RangeView(client, hub, singleKey(entry.key), entry.key, VALUES);
+    const { key } = entry;
+    const open = () => new RangeView(client, hub, singleKey(key), key, VALUES);
+    // Nobody has seen meanwhile whether the database is still the same one.
+    this.view = new LastingView(client.clock, `the key ${key}`, open, () => (this.era = null));
     this.view.subscribe(changed);
   }
 
   /** Whether the watch has seen something that the entry does not know of. */
   get doubts(): boolean {
-    const { synced, revision, era } = this.view;
-    if (!synced || this.view.error) return false;
+    const { synced, revision, era, error } = this.view.current;
+    if (!synced || error) return false;
     if (this.shown?.mod_revision === this.entry.revision.toString()) return false;
     // It has yet to come to what the entry has put.
     return era !== this.era || revision >= this.entry.revision;
@@ -34,12 +38,12 @@ export class OwnKeyView {
 
   /** What stands there, as far as the watch has told. */
   get shown(): IKeyValue | undefined {
-    return this.view.entries.get(this.entry.key);
+    return this.view.current.entries.get(this.entry.key);
   }
 
   /** The entry is about to ask etcd itself. */
   follows(): void {
-    this.era = this.view.era;
+    this.era = this.view.current.era;
   }
 
   subscribe(listener: () => void): () => void {

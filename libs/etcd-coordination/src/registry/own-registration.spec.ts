@@ -1,10 +1,17 @@
 import { Logger } from '@nestjs/common';
+import type { IRangeRequest, ITxnRequest } from 'etcd3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeKv } from '../../../../test/support/fake-kv.js';
 import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { ClientClosedError, EtcdPermissionDeniedError } from '../client/etcd.errors.js';
-import { instanceKey } from '../client/keys.js';
+import {
+  ClientClosedError,
+  EtcdNoSpaceError,
+  EtcdPermissionDeniedError,
+  EtcdTimeoutError,
+  EtcdUnavailableError,
+} from '../client/etcd.errors.js';
+import { instanceKey, verdictKey } from '../client/keys.js';
 import { DEFAULT_TIMEOUTS } from '../client/client-options.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import { SessionLease } from '../session/session-lease.js';
@@ -54,6 +61,12 @@ describe('a registration', () => {
   let clock: VirtualClock;
   let kv: FakeKv;
   let session: FakeSession;
+  /** What is said instead of the next answers to transactions that were applied, and to reads. */
+  let answers: (Error | null)[];
+  let reads: Error[];
+  let looks: number;
+  /** Called after each read. */
+  let looked: () => unknown;
   const open: OwnRegistration[] = [];
 
   beforeEach(() => {
@@ -61,6 +74,8 @@ describe('a registration', () => {
     clock = new VirtualClock();
     kv = new FakeKv();
     session = new FakeSession(clock);
+    looked = () => undefined;
+    [answers, reads, looks] = [[], [], 0];
   });
   afterEach(async () => {
     const ended = open.splice(0).map((registration) => registration.deregister());
@@ -73,8 +88,23 @@ describe('a registration', () => {
   });
 
   async function register(more: Partial<ServiceRegistration> = {}): Promise<OwnRegistration> {
+    const { txn, range } = kv.client;
     const client = Object.assign(kv.client, {
       clock,
+      txn: async (request: ITxnRequest) => {
+        const answer = await txn(request);
+        const fault = answers.shift();
+        if (fault) throw fault;
+        return answer;
+      },
+      range: async (request: IRangeRequest) => {
+        looks += 1;
+        const fault = reads.shift();
+        if (fault) throw fault;
+        const found = await range(request);
+        looked();
+        return found;
+      },
       options: { connection: 'test', timeouts: DEFAULT_TIMEOUTS },
       leaseTimeToLive: async () => ({ TTL: '5', header: { raft_term: '1' } }),
     }) as unknown as EtcdClient;
@@ -200,6 +230,109 @@ describe('a registration', () => {
     kv.fates.push(new ClientClosedError('test'));
     await registration.drain();
     expect(registration.isEnding).toBe(true);
+  });
+
+  it('takes away what it has put over something else, though that was never answered', async () => {
+    kv.put(KEY, 'nonsense', '1');
+    answers.push(null, new EtcdTimeoutError('KV.txn', 1000));
+    const registration = await register();
+    expect([record()?.state, registration.registered]).toEqual(['up', false]);
+    await registration.deregister();
+    expect(record()).toBeNull();
+  });
+
+  it('takes away what it has put long before it could ask again', async () => {
+    const away = () => new EtcdUnavailableError('KV.txn', 'connect ECONNREFUSED');
+    kv.fates.push('lost', ...Array.from({ length: 200 }, away));
+    const registration = await register();
+    await clock.advance(60_000);
+    kv.fates.length = 0;
+    expect(record()?.state).toBe('up');
+    const ended = registration.deregister();
+    await clock.advance(5000);
+    await ended;
+    expect(record()).toBeNull();
+  });
+
+  it('takes away what a full database has taken, though it could not be read back', async () => {
+    answers.push(new EtcdNoSpaceError('KV.txn'));
+    reads.push(new EtcdTimeoutError('KV.range', 1000));
+    const registration = await register();
+    expect([record()?.state, registration.registered]).toEqual(['up', false]);
+    await registration.deregister();
+    expect(record()).toBeNull();
+  });
+
+  it('asks nothing more of an etcd that has refused it from the start', async () => {
+    kv.fates.push(new EtcdPermissionDeniedError('KV.txn', 'me'));
+    const registration = await register();
+    await registration.whenEnded();
+    await registration.deregister();
+    expect(kv.asked).toHaveLength(1);
+    expect(looks).toBeLessThan(2);
+  });
+
+  it('goes on taking its key away when that is refused, and keeps nobody waiting for it', async () => {
+    const registration = await register();
+    const refusals = Array.from({ length: 4 }, () => new EtcdPermissionDeniedError('KV.txn', 'me'));
+    kv.fates.push(...refusals);
+    await registration.deregister();
+    expect(record()?.state).toBe('up');
+    await clock.advance(60_000);
+    expect(record()).toBeNull();
+  });
+
+  it('no longer tries to take its key away once the lease is gone', async () => {
+    const registration = await register();
+    const refusals = Array.from({ length: 99 }, () => new EtcdPermissionDeniedError('A', 'me'));
+    kv.fates.push(...refusals);
+    await registration.deregister();
+    session.lease!.end('closed');
+    await clock.advance(0);
+    expect(clock.pending).toBe(0);
+    kv.fates.length = 0;
+    kv.delete(KEY);
+  });
+
+  it.each([1, 2])(
+    'takes away what came late right after look %i, while its deletion was under way',
+    async (at) => {
+      kv.fates.push('late');
+      const registration = await register();
+      await settle();
+      const before = looks;
+      looked = () => looks === before + at && kv.deliver();
+      await registration.deregister();
+      await settle();
+      expect(looks).toBeGreaterThan(before + at - 1);
+      expect(record()).toBeNull();
+    },
+  );
+
+  it('sees what becomes of its key again after etcd has refused to show it', async () => {
+    const registration = await register();
+    kv.refuse(new EtcdPermissionDeniedError('A watch', 'me'));
+    await clock.advance(10);
+    kv.delete(KEY);
+    await clock.advance(40_000);
+    await clock.advance(1000);
+    expect([record()?.state, registration.registered]).toEqual(['up', true]);
+    kv.delete(KEY);
+    await clock.advance(5000);
+    expect(record()?.state).toBe('up');
+  });
+
+  it('hears the words of others again after etcd has refused to show them', async () => {
+    const registration = await register();
+    expect(registration.words()).toHaveLength(1);
+    await settle();
+    kv.refuse(new EtcdPermissionDeniedError('A watch', 'me'));
+    kv.put(
+      verdictKey('ns', 'orders', 'p-1', 'operator'),
+      JSON.stringify({ state: 'down', by: 'x', reason: null }),
+    );
+    await clock.advance(40_000);
+    expect(registration.words()).toMatchObject([{ state: 'up' }, { state: 'down', by: 'x' }]);
   });
 
   it('tells its health, and its draining before that', async () => {
