@@ -1,8 +1,11 @@
 import type { EtcdClient } from '../client/etcd-client.js';
+import type { IRangeRequest } from 'etcd3';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeKv } from '../../../../test/support/fake-kv.js';
+import { VirtualClock } from '../../../../test/support/virtual-clock.js';
 import {
   EtcdNoSpaceError,
+  EtcdTimeoutError,
   LeaseExistsError,
   LeaseNotFoundError,
   WriteOutcomeUnknownError,
@@ -21,11 +24,22 @@ describe('a mark', () => {
   let leases: Map<string, number>;
   /** What becomes of the next grants, before they are answered. */
   let grants: (Error | null)[];
+  /** What becomes of the next reads. */
+  let reads: (Error | null)[];
+  let clock: VirtualClock;
 
   beforeEach(() => {
     kv = new FakeKv();
-    [leases, grants] = [new Map(), []];
+    [leases, grants, reads] = [new Map(), [], []];
+    clock = new VirtualClock();
+    const { range } = kv.client;
     const client = Object.assign(kv.client, {
+      clock,
+      range: async (request: IRangeRequest) => {
+        const fault = reads.shift();
+        if (fault) throw fault;
+        return range(request);
+      },
       leaseGrant: async (id: string, ttlSeconds: number) => {
         const fault = grants.shift();
         if (fault && !(fault instanceof LeaseExistsError)) throw fault;
@@ -109,6 +123,37 @@ describe('a mark', () => {
     kv.fates.push('dropped', 'dropped', 'dropped', 'dropped', 'dropped');
     await expect(mark()).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
     expect([standing(), leases.size]).toEqual([null, 0]);
+  });
+
+  it.each(['lost', 'dropped'] as const)(
+    'is settled though its write is %s and it cannot be read at once',
+    async (fate) => {
+      const late = () => new EtcdTimeoutError('KV.range', 1000);
+      kv.fates.push(fate);
+      reads.push(null, late(), late());
+      const marked = mark();
+      await clock.advance(10_000);
+      await marked;
+      expect([standing()?.state, leases.size]).toEqual(['down', 1]);
+    },
+  );
+
+  it('that may have replaced another one is not taken away with it', async () => {
+    await mark({ state: 'draining' });
+    kv.fates.push('lost');
+    reads.push(null, ...Array.from({ length: 50 }, () => new EtcdTimeoutError('KV.range', 1000)));
+    const marked = mark().catch((error: unknown) => error);
+    await clock.advance(60_000);
+    expect(await marked).toBeInstanceOf(WriteOutcomeUnknownError);
+    expect(standing()?.state).toBe('down');
+    expect(clock.pending).toBe(0);
+  });
+
+  it('leaves the one alone that it could not replace', async () => {
+    await mark({ state: 'draining' });
+    kv.fates.push('dropped', 'dropped', 'dropped', 'dropped', 'dropped');
+    await expect(mark()).rejects.toBeInstanceOf(WriteOutcomeUnknownError);
+    expect(standing()?.state).toBe('draining');
   });
 
   it.each<[string, object | null]>([

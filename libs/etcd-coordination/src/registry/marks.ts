@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IKeyValue, ITxnRequest } from 'etcd3';
+import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
   EtcdNoSpaceError,
   LeaseExistsError,
   WriteOutcomeUnknownError,
 } from '../client/etcd.errors.js';
+import { isFinalFailure } from '../client/final-failure.js';
 import { verdictKey } from '../client/keys.js';
+import { retryDelay } from '../client/retry-delay.js';
 import { randomLeaseId } from '../session/lease-id.js';
 import { isObject } from './json-record.js';
 import { optionalText, refuseUnknown, wrong } from './option-faults.js';
@@ -21,6 +24,7 @@ const STATES: readonly MarkOptions['state'][] = ['down', 'draining'];
 const TAKEN_SOURCES = ['instance', 'probe'];
 /** How often a mark is put when others change it at the same time, or answers are lost. */
 const ATTEMPTS = 5;
+const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 
 /** What marks stand on. */
 export interface MarksGround {
@@ -50,8 +54,10 @@ export class Marks {
       const request_put = { key, value, lease: id };
       await this.replace(key, { request_put }, (found) => isMark(found, mark));
     } catch (error) {
-      // Should the mark come late, it finds no lease.
-      await this.revoke(id);
+      // Should the mark come late, it finds no lease. But where it may have replaced another one,
+      // nothing would be left of either.
+      const isInDoubt = error instanceof WriteOutcomeUnknownError && !(await this.isAbsent(key));
+      if (!isInDoubt) await this.revoke(id);
       throw error;
     }
   }
@@ -76,34 +82,72 @@ export class Marks {
     return Buffer.from(key);
   }
 
-  /** Writes unless the key has changed since it was read; then it is read again. */
+  /**
+   * Writes unless the key has changed since it was read; then it is read again.
+   *
+   * @throws WriteOutcomeUnknownError if it may have been written, or may yet be
+   */
   private async replace(
     key: Buffer,
     write: NonNullable<ITxnRequest['success']>[number],
     isDone: (found: IKeyValue | undefined) => boolean,
   ): Promise<void> {
-    let before: IKeyValue | undefined;
-    for (let attempt = 1; ; attempt++) {
-      const found = await this.read(key);
-      if (isDone(found)) break;
+    let found = await this.read(key);
+    let before = found;
+    for (let attempt = 1; !isDone(found); attempt++) {
       before = found;
-      try {
-        if (await this.write(key, write, found)) break;
-        if (attempt === ATTEMPTS) {
-          throw new WriteOutcomeUnknownError(`The mark ${key.toString()}`, 'it goes on changing');
-        }
-      } catch (error) {
-        if (error instanceof EtcdNoSpaceError) {
-          // It may be applied all the same.
-          if (isDone(await this.read(key))) break;
-          throw error;
-        }
-        if (!(error instanceof WriteOutcomeUnknownError) || attempt === ATTEMPTS) throw error;
-      }
+      const outcome = await this.tryToWrite(key, write, found);
+      if (outcome === 'written') break;
+      found = outcome === 'changed' ? await this.read(key) : await this.settle(key, outcome);
+      if (isDone(found)) break;
+      if (outcome instanceof EtcdNoSpaceError) throw outcome;
+      if (attempt < ATTEMPTS) continue;
+      if (outcome !== 'changed') throw outcome;
+      throw new WriteOutcomeUnknownError(`The mark ${key.toString()}`, 'it goes on changing');
     }
     // Only a lease that was granted for the mark alone: others may have much on theirs.
     const ownLease = before && decodeVerdictRecord(before.value)?.ownLease;
     if (ownLease && ownLease === before?.lease) await this.revoke(ownLease);
+  }
+
+  /** Whether it was written, or nothing as the key has changed, or why that is not known. */
+  private async tryToWrite(
+    key: Buffer,
+    write: NonNullable<ITxnRequest['success']>[number],
+    found: IKeyValue | undefined,
+  ): Promise<'written' | 'changed' | Error> {
+    try {
+      return (await this.write(key, write, found)) ? 'written' : 'changed';
+    } catch (error) {
+      // A full database may have applied it all the same.
+      if (error instanceof EtcdNoSpaceError || error instanceof WriteOutcomeUnknownError)
+        return error;
+      throw error;
+    }
+  }
+
+  /** Reads what became of a write, however often that takes, within reason. */
+  private async settle(key: Buffer, doubt: Error): Promise<IKeyValue | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.read(key);
+      } catch (error) {
+        if (attempt === ATTEMPTS || isFinalFailure(error)) {
+          if (doubt instanceof WriteOutcomeUnknownError) throw doubt;
+          const what = `The mark ${key.toString()}`;
+          throw new WriteOutcomeUnknownError(what, 'it cannot be read back', error);
+        }
+        await pause(this.ground.client.clock, retryDelay(attempt, RETRY));
+      }
+    }
+  }
+
+  private async isAbsent(key: Buffer): Promise<boolean> {
+    try {
+      return (await this.read(key)) === undefined;
+    } catch {
+      return false;
+    }
   }
 
   private async write(

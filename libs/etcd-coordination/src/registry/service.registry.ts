@@ -76,7 +76,9 @@ export class ServiceRegistry {
    * lease of its own, and ends with it by itself.
    *
    * @throws {InvalidRegistrationError} naming the option that it cannot take
-   * @throws an EtcdCoordinationError if etcd does not take it; it does not stand then
+   * @throws {WriteOutcomeUnknownError} if it is not known whether it stands: it may, for its span, and
+   *   in the place of the source's earlier one. Mark again, or unmark, to be sure
+   * @throws another EtcdCoordinationError if etcd does not take it; it does not stand then
    */
   mark(service: string, instanceId: string, options: MarkOptions): Promise<void> {
     return this.marks.mark(service, instanceId, options);
@@ -86,7 +88,7 @@ export class ServiceRegistry {
    * Takes a mark back. There need not be one.
    *
    * @param source whose mark; default this process's `instanceId`
-   * @throws as {@link mark}
+   * @throws as {@link mark}; after a WriteOutcomeUnknownError it may be gone or not
    */
   unmark(service: string, instanceId: string, source?: string): Promise<void> {
     return this.marks.unmark(service, instanceId, source);
