@@ -70,4 +70,26 @@ describe('a health check', () => {
     expect(await again).toEqual({ passed: true });
     expect(clock.pending).toBe(0);
   });
+
+  it('is late for each who asks by their own patience', async () => {
+    let settleCheck!: (answer: boolean) => void;
+    const { clock, runner } = runnerOf(() => new Promise((resolve) => (settleCheck = resolve)));
+    const hasty = runner.run(100);
+    await clock.advance(100);
+    expect(await hasty).toMatchObject({ passed: false });
+    const patient = runner.run(2000);
+    await clock.advance(900);
+    settleCheck(true);
+    expect(await patient).toEqual({ passed: true });
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is waited for no longer than since it began', async () => {
+    const { clock, runner } = runnerOf(() => new Promise(() => undefined));
+    void runner.run(100);
+    await clock.advance(500);
+    const patient = runner.run(2000);
+    await clock.advance(1500);
+    expect(await patient).toEqual({ passed: false, why: 'has not answered for 2000 ms' });
+  });
 });

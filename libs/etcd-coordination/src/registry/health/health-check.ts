@@ -14,7 +14,6 @@ export type HealthCheck = () => unknown;
 export class CheckRunner {
   private running: Promise<CheckOutcome> | null = null;
   private startedAt = 0;
-  private overdue = false;
 
   constructor(
     readonly name: string,
@@ -22,26 +21,28 @@ export class CheckRunner {
     private readonly clock: MonotonicClock,
   ) {}
 
-  /** Asks the check. Resolves within `timeoutMs`, whatever the check does. Never rejects. */
+  /**
+   * Asks the check. One that is under way is given until `timeoutMs` after it began, by whomever: each
+   * who asks has their own patience. Never rejects.
+   */
   async run(timeoutMs: number): Promise<CheckOutcome> {
+    const running = (this.running ??= this.start());
+    const leftMs = timeoutMs - (this.clock.now() - this.startedAt);
     // What it says when it comes back at last is old.
-    if (this.running && this.overdue) return this.late();
+    if (leftMs <= 0) return this.late();
     let cancelTimer: () => void = () => undefined;
     const late = new Promise<null>((resolve) => {
-      cancelTimer = this.clock.setTimer(() => resolve(null), timeoutMs, { unref: true });
+      cancelTimer = this.clock.setTimer(() => resolve(null), leftMs, { unref: true });
     });
-    const outcome = await Promise.race([(this.running ??= this.start()), late]);
+    const outcome = await Promise.race([running, late]);
     cancelTimer();
-    if (outcome) return outcome;
-    this.overdue = true;
-    return this.late();
+    return outcome ?? this.late();
   }
 
   private start(): Promise<CheckOutcome> {
     this.startedAt = this.clock.now();
     return ask(this.check).finally(() => {
       this.running = null;
-      this.overdue = false;
     });
   }
 
