@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import { CallTimeoutError } from './call.errors.js';
@@ -18,11 +19,15 @@ const UNREACHED: ReadonlySet<unknown> = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Errors of a route, which a connection may lose as well after the request was sent. */
+const NO_ROUTE: ReadonlySet<unknown> = new Set([
   'EHOSTUNREACH',
   'EHOSTDOWN',
   'ENETUNREACH',
   'ENETDOWN',
-  'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
 /** Errors of a connection that was there, and of answers that did not come. */
@@ -56,6 +61,7 @@ interface Telling {
   readonly name?: unknown;
   readonly code?: unknown;
   readonly syscall?: unknown;
+  readonly address?: unknown;
   readonly port?: unknown;
   readonly hostname?: unknown;
   readonly details?: unknown;
@@ -83,7 +89,7 @@ function reachWithin(
   depth: number,
 ): CallReach | null {
   if (typeof error !== 'object' || error === null || depth === 0) return null;
-  if (error instanceof CallTimeoutError) return 'unknown';
+  if (error instanceof CallTimeoutError) return isOf(error, instance) ? 'unknown' : 'answered';
   const told = error as Telling;
   // One attempt for each address of a name: what came furthest counts.
   if (Array.isArray(told.errors) && told.errors.length > 0) {
@@ -102,17 +108,29 @@ function ownReach(told: Telling, instance: ServiceInstance | undefined): CallRea
   // `AbortSignal.timeout`, RxJS's `timeout` and p-timeout name theirs so.
   if (name === 'TimeoutError') return 'unknown';
   if (typeof code === 'number') return grpcReach(code, told.details);
-  if (UNREACHED.has(code) || (typeof code === 'string' && BEFORE_CONNECTION.has(syscall))) {
+  const isBefore = BEFORE_CONNECTION.has(syscall);
+  if (NO_ROUTE.has(code) && syscall !== undefined && !isBefore) return 'unknown';
+  if (UNREACHED.has(code) || NO_ROUTE.has(code) || (typeof code === 'string' && isBefore)) {
     return isAnothers(told, instance) ? 'answered' : 'unreached';
   }
   return UNKNOWN.has(code) ? 'unknown' : null;
 }
 
 /** A database that the caller asked after the instance has answered, for one. */
-function isAnothers({ port, hostname }: Telling, instance: ServiceInstance | undefined): boolean {
+function isAnothers(
+  { address, port, hostname }: Telling,
+  instance: ServiceInstance | undefined,
+): boolean {
   if (!instance) return false;
+  // In a cluster everybody may listen on the same port. Others than these are written in many ways.
+  if (isIPv4(String(address)) && isIPv4(instance.host) && address !== instance.host) return true;
   if (typeof port === 'number') return port !== instance.port;
   return typeof hostname === 'string' && hostname !== instance.host;
+}
+
+/** What the function called by itself, such as another service, is no word on the instance. */
+function isOf(error: CallTimeoutError, instance: ServiceInstance | undefined): boolean {
+  return !instance || (error.service === instance.service && error.instanceId === instance.id);
 }
 
 function grpcReach(code: number, details: unknown): CallReach | null {
