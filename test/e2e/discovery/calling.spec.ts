@@ -161,6 +161,8 @@ describe('fetch by the name of a service', () => {
     ['service:///x', 'is empty'],
     ['service://stock:80/x', 'leave it out'],
     ['service://me:secret@stock/x', 'no place in it'],
+    ['http://me:secret@stock/x', 'not with "service:"'],
+    ['http://me:secret@st ock/x', 'no URL'],
     ['service://%ff/x', 'not encoded'],
   ])('refuses the address %s', async (url, why) => {
     const fetch = serviceFetch({ pool: () => poolOf() });
@@ -221,6 +223,29 @@ describe('a fetch of an instance that fails', () => {
     const fetch = fetching(poolOf(a.instance, b.instance));
     await expect(fetch('/', { idempotent: false })).rejects.toThrow('fetch failed');
     expect(b.asked).toEqual([]);
+  });
+
+  it('follows a redirect of what may be repeated, and of nothing else: it has been done by then', async () => {
+    const elsewhere = await HttpInstance.start('elsewhere', answers(200, 'there'));
+    const redirects: Handler = (request, response) => {
+      request.resume();
+      response.writeHead(303, { location: `${elsewhere.instance.address}/done` }).end();
+    };
+    const a = await HttpInstance.start('a', redirects);
+    const fetch = fetching(poolOf(a.instance));
+    expect(await (await fetch('/')).text()).toBe('there');
+    const posted = await fetch('/', { method: 'POST', body: 'abc' });
+    expect([posted.status, posted.headers.get('location')]).toEqual([
+      303,
+      `${elsewhere.instance.address}/done`,
+    ]);
+    const request = new Request('service://stock/', { method: 'POST', body: 'abc' });
+    const whole = serviceFetch({ pool: () => poolOf(a.instance) });
+    expect((await whole(request)).status).toBe(303);
+    for (const some of [{ redirect: 'follow' }, { idempotent: true }] as const) {
+      const followed = await fetch('/', { method: 'POST', body: 'abc', ...some });
+      expect(await followed.text()).toBe('there');
+    }
   });
 
   it('sends a stream once only', async () => {

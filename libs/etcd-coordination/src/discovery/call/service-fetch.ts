@@ -40,11 +40,14 @@ const HTTP = ['http', 'https'] as const;
 
 /**
  * A `fetch` for `service://inventory/path?query`: it picks an instance that speaks HTTP, and another one
- * where that fails, as `callService` does. `timeoutMs` is the time until the head of the answer is there.
+ * where that fails, as `callService` does. `timeoutMs` is the time until the head of the answer is there:
+ * with that the call ends, and a body that is still being sent counts as nothing in flight.
  *
  * - GET, HEAD, OPTIONS, PUT and DELETE are idempotent, and so is what has an `Idempotency-Key`, unless
  *   `idempotent` says otherwise
  * - a body that is a stream is sent once only; give a string, a Buffer or a Blob, and it can be repeated
+ * - redirects are followed of what is idempotent only; any other request gets the redirect itself as its
+ *   answer, unless `redirect` says otherwise: then what fails at the new place may be made twice
  * - the answers 502, 503 and 504 count as failures of the instance; if the last attempt ends with one, it is
  *   returned
  * - the fences of what the caller owns go along, as by `fenceHeaders()`
@@ -163,17 +166,18 @@ function readInit(
   const entries = Object.entries(init);
   const ofCall = entries.filter(([name]) => CALL_OPTION_NAMES.includes(name) && name !== 'signal');
   const ofRequest = entries.filter(([name]) => !CALL_OPTION_NAMES.includes(name));
-  const request = new ServiceRequest(input, {
-    ...Object.fromEntries(ofRequest),
-    signal: init.signal,
-  });
   const given: CallOptions = Object.fromEntries(ofCall);
+  const request = new ServiceRequest(
+    input,
+    { ...Object.fromEntries(ofRequest), signal: init.signal },
+    given.idempotent,
+  );
   const { signal } = request;
   return {
     request,
     options: {
       ...given,
-      idempotent: given.idempotent ?? request.isIdempotent,
+      idempotent: request.isIdempotent,
       ...(signal ? { signal } : {}),
       ...(request.isOnce ? { attempts: 1 } : {}),
     },

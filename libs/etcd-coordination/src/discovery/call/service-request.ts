@@ -9,7 +9,6 @@ const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set([
   'OPTIONS',
   'PUT',
   'DELETE',
-  'TRACE',
 ]);
 
 const IDEMPOTENCY_KEY = 'idempotency-key';
@@ -22,12 +21,14 @@ export class ServiceRequest {
   private readonly request: Request | null;
 
   /**
+   * @param idempotent what its caller says of it, in place of what HTTP does
    * @throws {InvalidServiceUrlError} for what is no address of a service
    * @throws {TypeError} for headers that cannot be, as `fetch` does
    */
   constructor(
     input: string | URL | Request,
     private readonly init: RequestInit,
+    private readonly idempotent?: boolean,
   ) {
     this.request = input instanceof Request ? input : null;
     this.url = readServiceUrl(this.request ? this.request.url : (input as string | URL));
@@ -35,8 +36,9 @@ export class ServiceRequest {
     this.headers = new Headers(init.headers ?? this.request?.headers);
   }
 
-  /** Whether it may be made twice, as far as HTTP says. */
+  /** Whether it may be made twice. */
   get isIdempotent(): boolean {
+    if (this.idempotent !== undefined) return this.idempotent;
     return IDEMPOTENT_METHODS.has(this.method) || this.headers.has(IDEMPOTENCY_KEY);
   }
 
@@ -46,6 +48,15 @@ export class ServiceRequest {
     if (body === undefined || body === null) return (this.request?.body ?? null) !== null;
     if (body instanceof ReadableStream) return true;
     return typeof body === 'object' && Symbol.asyncIterator in body;
+  }
+
+  /**
+   * What is done with a redirect, where that is not said by hand. What may be made once only has been done
+   * when it is answered with one: if the new place then refused, it would look as if it had never arrived.
+   */
+  private get redirect(): NonNullable<RequestInit['redirect']> | null {
+    if (this.init.redirect !== undefined || this.isIdempotent) return null;
+    return this.request?.redirect === 'error' ? null : 'manual';
   }
 
   /** What the caller ends it by. */
@@ -68,7 +79,9 @@ export class ServiceRequest {
     }
     // Not resolved against the address: a path that begins with two slashes would name another host.
     const url = `${address}${this.url.target}`;
-    const init = { ...this.init, headers, signal, ...(this.isOnce ? { duplex: 'half' } : {}) };
+    const { redirect } = this;
+    const once = this.isOnce ? { duplex: 'half' } : {};
+    const init = { ...this.init, headers, signal, ...(redirect ? { redirect } : {}), ...once };
     return new Request(this.request ? new Request(url, this.request) : url, init as RequestInit);
   }
 }

@@ -19,14 +19,18 @@ export interface ServiceUrl {
  */
 export function readServiceUrl(given: string | URL): ServiceUrl {
   const text = String(given);
-  if (!URL.canParse(text)) throw new InvalidServiceUrlError(text, 'it is no URL');
+  if (!URL.canParse(text)) throw new InvalidServiceUrlError(withoutUser(text), 'it is no URL');
   const url = new URL(text);
+  const hasUser = url.username !== '' || url.password !== '';
+  // The password stays out of logs.
+  url.username = url.password = '';
   if (url.protocol !== SERVICE_SCHEME) {
-    throw new InvalidServiceUrlError(text, `it begins with "${url.protocol}", not with "service:"`);
+    throw new InvalidServiceUrlError(
+      hasUser ? url.href : text,
+      `it begins with "${url.protocol}", not with "service:"`,
+    );
   }
-  if (url.username !== '' || url.password !== '') {
-    // The password stays out of logs.
-    url.username = url.password = '';
+  if (hasUser) {
     throw new InvalidServiceUrlError(url.href, 'a name and a password have no place in it');
   }
   if (url.port !== '') {
@@ -38,6 +42,11 @@ export function readServiceUrl(given: string | URL): ServiceUrl {
     throw new InvalidServiceUrlError(text, `the service's name ${fault}`);
   }
   return { service, target: `${url.pathname || '/'}${url.search}` };
+}
+
+/** Of what cannot be read as an address, leaves out all that may be a password. */
+function withoutUser(text: string): string {
+  return text.replace(/[^/\\]*@/g, '');
 }
 
 function decoded(host: string): string | null {
