@@ -141,11 +141,11 @@ export class CoordinationConnection {
   /** Those who call this process hear that it drains while its servers are still open. */
   private async giveNotice(callMs: number): Promise<void> {
     const { registry, client, options } = this.parts;
-    if (registry.registrations.length === 0) return;
-    // Nobody calls what was never up, as in a start that fails.
-    const isCalled = registry.registrations.some(({ state }) => state === 'up');
+    // Even if there is none yet: from now on none is registered, or resumes.
     await this.step('saying that its services drain', callMs, () => registry.drainAll());
-    if (isCalled) await pause(client.clock, options.shutdown.noticeMs);
+    // Nobody calls what was never up, as in a start that fails. Who has drained before has given part of the notice.
+    const leftMs = registry.upUntil + options.shutdown.noticeMs - client.clock.now();
+    if (leftMs > 0) await pause(client.clock, leftMs);
   }
 
   private async shutDown(): Promise<void> {
@@ -155,7 +155,8 @@ export class CoordinationConnection {
     // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
     await this.leave(0);
     await this.step('closing configurations', callMs, () => config.store.close());
-    await this.step('deregistering', callMs, () => registry.close());
+    const { registration } = options.client.timeouts;
+    await this.step('deregistering', registration + SLACK_MS, () => registry.close());
     await this.step('closing the discovery', callMs, () => discovery.close());
     await this.step('closing the locks', callMs, () => locks.close());
     await this.step('revoking the lease', callMs, () => session.close());

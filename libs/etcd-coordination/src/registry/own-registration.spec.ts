@@ -335,6 +335,58 @@ describe('a registration', () => {
     expect(registration.words()).toMatchObject([{ state: 'up' }, { state: 'down', by: 'x' }]);
   });
 
+  it('tells a drain at once, though it has been refused for long', async () => {
+    const registration = await register();
+    kv.fates.push(
+      ...Array.from({ length: 8 }, () => new EtcdPermissionDeniedError('KV.txn', 'me')),
+    );
+    void registration.drain();
+    await clock.advance(20_000);
+    kv.fates.length = 0;
+    expect(record()!.state).toBe('up');
+    await registration.resume();
+    expect(registration.state).toBe('up');
+    await registration.drain();
+    expect(record()!.state).toBe('draining');
+  });
+
+  it('does not resume once the application is going', async () => {
+    const registration = await register();
+    await registration.drainForGood();
+    expect(record()!.state).toBe('draining');
+    await expect(registration.resume()).rejects.toMatchObject({ code: 'REGISTRATION_ENDED' });
+    expect(record()!.state).toBe('draining');
+  });
+
+  it('that nobody could see does not keep an application that is going', async () => {
+    kv.put(KEY, JSON.stringify({ address: 'http://h:2', state: 'up', mark: 'other' }), '9');
+    const registration = await register();
+    await registration.drainForGood();
+    await registration.deregister();
+    kv.delete(KEY);
+    session.lease!.end('expired');
+    const second = await register();
+    await second.drainForGood();
+  });
+
+  it('was up until etcd was told otherwise, and never if it never stood', async () => {
+    kv.fates.push(new EtcdUnavailableError('KV.txn', 'connect ECONNREFUSED'));
+    const registration = await register();
+    expect(registration.upUntil).toBe(-Infinity);
+    await clock.advance(1000);
+    expect(registration.upUntil).toBe(clock.now());
+    await registration.drain();
+    const drainedAt = clock.now();
+    await clock.advance(700);
+    expect(registration.upUntil).toBe(drainedAt);
+    await registration.resume();
+    await clock.advance(700);
+    await registration.deregister();
+    const endedAt = clock.now();
+    await clock.advance(700);
+    expect(registration.upUntil).toBe(endedAt);
+  });
+
   it('tells its health, and its draining before that', async () => {
     let healthy: unknown = false;
     const health = { checks: { db: () => healthy }, intervalMs: 1000, failures: 1, passes: 1 };

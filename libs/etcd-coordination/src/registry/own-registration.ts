@@ -86,6 +86,11 @@ export class OwnRegistration implements Registration {
   private collisions = 0;
   /** What may be put over: it is nobody's. */
   private stray: IKeyValue | undefined;
+  /** The application is going: nothing has it resume. */
+  private isGoing = false;
+  /** Whether etcd was told that it is up, and nothing else since; and when it was told otherwise. */
+  private saidUp = false;
+  private wasUpAt = -Infinity;
   /** The lease is about to be revoked, and every key with it. */
   private shuttingDown = false;
 
@@ -135,6 +140,11 @@ export class OwnRegistration implements Registration {
     return [own, ...this.wordsOfOthers()];
   }
 
+  /** Until when others may have been told that it is up, by its clock; -Infinity if they never were. */
+  get upUntil(): number {
+    return this.saidUp && this.entry.mayStand ? this.clock.now() : this.wasUpAt;
+  }
+
   /** Whether it is on its way out, or out. */
   get isEnding(): boolean {
     return this.leaving.signal.aborted;
@@ -145,8 +155,22 @@ export class OwnRegistration implements Registration {
   }
 
   async resume(): Promise<void> {
+    if (this.isGoing && !this.isEnding) throw this.goingError();
     await this.setDraining(false);
     if (this.isEnding) throw this.endedError();
+  }
+
+  /**
+   * Drains, as the application is going. Resolves when etcd has been told, or there is nothing in
+   * etcd that would have to be told. Never rejects.
+   */
+  async drainForGood(): Promise<void> {
+    this.isGoing = true;
+    if (this.isEnding) return;
+    this.draining = true;
+    this.say();
+    const { asked } = this;
+    await this.until(() => this.told >= asked || this.isEnding || !this.mayBeSeen);
   }
 
   deregister(): Promise<void> {
@@ -157,7 +181,7 @@ export class OwnRegistration implements Registration {
   /** As {@link deregister}, just before the lease is revoked: does not wait for an absent etcd. */
   leave(): Promise<void> {
     this.shuttingDown = true;
-    this.end(new RegistrationEndedError(this.service, this.id, 'the application is shutting down'));
+    this.end(this.goingError());
     return this.finished;
   }
 
@@ -225,7 +249,11 @@ export class OwnRegistration implements Registration {
     this.unsubscribe();
     this.lease?.signal.removeEventListener('abort', this.bell.ring);
     const removal = new InstanceRemoval(this.ground.client, this.entry, this.view);
+    const { upUntil } = this;
+    const wasUp = upUntil === this.clock.now();
     await removal.remove(this.value('draining', null), () => this.shuttingDown);
+    this.saidUp = false;
+    this.wasUpAt = wasUp ? this.clock.now() : upUntil;
     this.phase = 'ended';
     this.tell();
     this.states.complete();
@@ -233,11 +261,13 @@ export class OwnRegistration implements Registration {
 
   /** Does one thing that is to be done, or waits until there is one. */
   private async step(lease: SessionLease): Promise<void> {
-    const { asked } = this;
+    const { asked, state } = this;
     const value = this.present();
     const isTold = this.entry.says(value, lease);
     if (isTold && this.view.doubts) return this.lookAgain(value, lease);
+    this.saidUp ||= state === 'up';
     if (!isTold && !(await this.put(value, lease))) return;
+    if (state !== 'up') this.noLongerUp();
     // Ended meanwhile: nobody is to be told that it stands.
     if (this.isEnding) return;
     this.failures = 0;
@@ -253,11 +283,17 @@ export class OwnRegistration implements Registration {
     this.view.follows();
     const outcome = await this.entry.put(value, lease, stray);
     if (outcome.kind === 'taken') {
+      this.noLongerUp();
       await this.collided(outcome.by, lease);
       return false;
     }
     this.stoodAt = this.clock.now();
     return true;
+  }
+
+  private noLongerUp(): void {
+    this.wasUpAt = this.upUntil;
+    this.saidUp = false;
   }
 
   private hasRegistered(): void {
@@ -318,7 +354,7 @@ export class OwnRegistration implements Registration {
   private async failed(error: unknown): Promise<void> {
     if (error instanceof LeaseNotFoundError && this.lease) {
       this.ground.session.reportGone(this.lease);
-      return;
+      return this.tell();
     }
     if (error instanceof ClientClosedError) {
       const why = 'the connection to etcd was closed';
@@ -330,7 +366,11 @@ export class OwnRegistration implements Registration {
     if (this.failures === (isFinal ? 1 : 2)) {
       this.logger.warn(`${this.name} cannot be put yet, it is tried again: ${String(error)}`);
     }
-    await this.pause(retryDelay(this.failures, isFinal ? RETRY_SLOWLY : RETRY));
+    // It may have ended what kept somebody waiting.
+    this.tell();
+    if (!isFinal) return this.pause(retryDelay(this.failures, RETRY));
+    // What it is to say now, or a new lease, need not wait for that long.
+    await this.bell.next(this.clock.now() + retryDelay(this.failures, RETRY_SLOWLY));
   }
 
   private async nextLease(): Promise<SessionLease> {
@@ -394,6 +434,15 @@ export class OwnRegistration implements Registration {
     const { mark } = this.entry;
     const by = this.ground.instanceId;
     return encodeInstanceRecord({ ...this.options, state, reason, by, mark });
+  }
+
+  /** Whether there may be something of it in etcd that others see. */
+  private get mayBeSeen(): boolean {
+    return this.entry.mayStand && this.entry.lease?.isValid() === true;
+  }
+
+  private goingError(): Error {
+    return new RegistrationEndedError(this.service, this.id, 'the application is shutting down');
   }
 
   private endedError(): Error {

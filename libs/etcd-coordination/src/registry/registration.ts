@@ -22,15 +22,18 @@ export interface Registration {
   /** Whether it is known to stand in etcd now. Makes no call. */
   readonly registered: boolean;
   /**
-   * Takes no new calls from now on, whatever its health. Resolves when etcd has been told.
+   * Takes no new calls from now on, whatever its health. Resolves when etcd has been told: it waits
+   * while etcd is away, and while another process stands under its id. If {@link resume} is called
+   * meanwhile, it resolves when etcd has been told of that.
    *
    * @throws {RegistrationEndedError} if it is over already
    */
   drain(): Promise<void>;
   /**
-   * Takes calls again, if its health allows it. Resolves when etcd has been told.
+   * Takes calls again, if its health allows it. Resolves when etcd has been told, as {@link drain}.
    *
-   * @throws {RegistrationEndedError} if it is over, or ends before that
+   * @throws {RegistrationEndedError} if it is over, or ends before that, or the application is shutting
+   *   down
    */
   resume(): Promise<void>;
   /**

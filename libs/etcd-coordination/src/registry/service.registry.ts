@@ -30,7 +30,10 @@ export class ServiceRegistry {
   private readonly own = new Set<OwnRegistration>();
   private readonly shared = new Map<string, CheckRunner>();
   private readonly marks: Marks;
+  private isLeaving = false;
   private closing: Promise<void> | undefined;
+  /** Until when one was up that is over. */
+  private endedUp = -Infinity;
 
   constructor(private readonly parts: RegistryParts) {
     this.marks = new Marks(parts);
@@ -54,7 +57,7 @@ export class ServiceRegistry {
   async register(service: ServiceRegistration): Promise<Registration> {
     const options = readRegistration(service, this.parts.instanceId);
     const { service: name, id, health } = options;
-    if (this.closing) {
+    if (this.isLeaving) {
       throw new RegistrationEndedError(name, id, 'the application is shutting down');
     }
     if (this.registrations.some((other) => other.service === name && other.id === id)) {
@@ -64,7 +67,7 @@ export class ServiceRegistry {
     if (taken !== undefined) throw this.checkTaken(`health.checks.${taken}`, taken);
     const registration = new OwnRegistration(this.parts, options, this.shared.values());
     this.own.add(registration);
-    void registration.whenEnded().then(() => this.own.delete(registration));
+    void registration.whenEnded().then(() => this.forget(registration));
     if (options.probe) this.parts.onProbed?.();
     await registration.stands;
     return registration;
@@ -120,9 +123,18 @@ export class ServiceRegistry {
     for (const registration of this.own) registration.checkHealth();
   }
 
-  /** Has all registrations drain. Resolves when etcd has been told. Never rejects. */
+  /** Until when others may have been told that an instance of this process is up, by the connection's clock; -Infinity if they never were. */
+  get upUntil(): number {
+    return Math.max(this.endedUp, ...[...this.own].map(({ upUntil }) => upUntil));
+  }
+
+  /**
+   * Has all registrations drain for good, and registers none any more: the application is going.
+   * Resolves when etcd has been told of those that it may hold. Never rejects.
+   */
   async drainAll(): Promise<void> {
-    await Promise.allSettled([...this.own].map((registration) => registration.drain()));
+    this.isLeaving = true;
+    await Promise.all([...this.own].map((registration) => registration.drainForGood()));
   }
 
   /**
@@ -134,7 +146,13 @@ export class ServiceRegistry {
   }
 
   private async leaveAll(): Promise<void> {
+    this.isLeaving = true;
     await Promise.all([...this.own].map((registration) => registration.leave()));
+  }
+
+  private forget(registration: OwnRegistration): void {
+    this.endedUp = Math.max(this.endedUp, registration.upUntil);
+    this.own.delete(registration);
   }
 
   private checkTaken(option: string, name: string) {
