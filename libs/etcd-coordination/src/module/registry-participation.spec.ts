@@ -1,14 +1,17 @@
-import { Controller, Get, type INestApplication, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Controller, Get, type INestApplication, Logger, Module } from '@nestjs/common';
+import { type HttpAdapterHost, NestFactory } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../../../../test/support/free-port.js';
+import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js';
 import { waitFor } from '../../../../test/support/wait-for.js';
 import { InvalidServiceUrlError } from '../discovery/call/call.errors.js';
 import { ServiceDiscovery } from '../discovery/service.discovery.js';
+import { pause } from '../client/clock.js';
 import { EmbeddedEtcd } from '../embedded/embedded-etcd.js';
 import { DuplicateInstanceError } from '../registry/registry.errors.js';
 import type { CoordinationOptions } from './coordination-options.js';
 import { EtcdCoordinationModule } from './etcd-coordination.module.js';
+import { RegistryParticipation } from './registry-participation.js';
 
 @Controller()
 class Stock {
@@ -151,5 +154,51 @@ describe('an application that says where it serves', () => {
     expect(() => EtcdCoordinationModule.forRoot({ endpoints: [etcd.endpoint], registry })).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', option }),
     );
+  });
+});
+
+describe('an own registration that fails after the start has gone on', () => {
+  it('is tried again until it stands, or the application leaves', async () => {
+    const clock = new VirtualClock();
+    const connection = { isLeaving: false, hasStarted: false, start: async () => undefined };
+    const fates = [
+      new DuplicateInstanceError('s', 'i'),
+      new DuplicateInstanceError('s', 'i'),
+      null,
+    ];
+    let asked = 0;
+    const register = async () => {
+      const fate = fates[asked++ % fates.length];
+      await pause(clock, 5);
+      if (fate) throw fate;
+    };
+    const parts = {
+      options: { registration: { name: 's' }, client: { timeouts: { registration: 5000 } } },
+      client: { clock, isAwaited: true },
+      registry: { register },
+      probing: { begin: () => undefined },
+    };
+    const all = [Object.assign(connection, { parts })];
+    const start = () => {
+      const registry = { all, allOrNone: (run: () => Promise<void>) => run() };
+      const one = new RegistryParticipation(registry as never, {} as HttpAdapterHost);
+      return one.onApplicationBootstrap().then(() => one);
+    };
+    Logger.overrideLogger(false);
+    const started = start();
+    await clock.advance(10);
+    await started;
+    expect(asked).toBe(1);
+    await clock.advance(60_000);
+    expect([asked, clock.pending]).toEqual([3, 0]);
+
+    const second = start();
+    await clock.advance(10);
+    const participation = await second;
+    await clock.advance(5);
+    connection.isLeaving = true;
+    participation.onModuleDestroy();
+    await settle();
+    expect([asked, clock.pending]).toEqual([4, 0]);
   });
 });
