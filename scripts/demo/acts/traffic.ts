@@ -111,14 +111,14 @@ export async function known(door: Actor, id: string): Promise<InventoryInstanceV
   return instances.find((instance) => instance.id === id) ?? null;
 }
 
-/** Waits until a process of demo-orders knows one of demo-inventory to be in this state, or gone. Gives when. */
+/** Waits until a process of demo-orders knows one of demo-inventory to be in one of these states, or gone. Gives when. */
 export async function knownAs(
   door: Actor,
   id: string,
-  state: InventoryInstanceView['state'] | 'gone',
+  ...states: (InventoryInstanceView['state'] | 'gone')[]
 ): Promise<number> {
-  return until(`${id} to be ${state} at ${door.name}`, PATIENCE_MS, async () => {
+  return until(`${id} to be ${states.join(' or ')} at ${door.name}`, PATIENCE_MS, async () => {
     const instance = await known(door, id);
-    return (instance?.state ?? 'gone') === state ? performance.now() : null;
+    return states.includes(instance?.state ?? 'gone') ? performance.now() : null;
   });
 }
