@@ -90,6 +90,7 @@ export type {
 } from './discovery/discovery-options.js';
 export type {
   Attempt,
+  BeginOptions,
   ChooseOptions,
   ChooseStrategy,
   ServicePool,

@@ -1,11 +1,16 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
 import { FakeKv } from '../../../../test/support/fake-kv.js';
+import { tempFolder } from '../../../../test/support/temp-folder.js';
 import { settle, VirtualClock } from '../../../../test/support/virtual-clock.js';
+import { waitFor } from '../../../../test/support/wait-for.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
 import { instanceKey } from '../client/keys.js';
 import type { WatchHub } from '../watch/watch-hub.js';
+import { DiscoverySnapshot } from './discovery-snapshot.js';
 import { NoInstanceError } from './discovery.errors.js';
 import { ServiceDiscovery } from './service.discovery.js';
 import { readDiscoveryOptions } from './validate-discovery-options.js';
@@ -21,6 +26,10 @@ describe('a service that is followed', () => {
   let warnings: MockInstance;
   /** Watches that stand. */
   let watches: number;
+  /** Whether etcd cannot be reached: watches that begin now never stand. */
+  let isAway: boolean;
+  /** The last of all watches. */
+  let handlers: Parameters<WatchHub['watch']>[2];
 
   beforeEach(async () => {
     vi.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
@@ -29,6 +38,7 @@ describe('a service that is followed', () => {
     clock = new VirtualClock();
     kv = new FakeKv();
     watches = 0;
+    isAway = false;
     register('a');
     start({ idleMs: IDLE_MS });
   });
@@ -53,7 +63,8 @@ describe('a service that is followed', () => {
   }
   function counted(hub: WatchHub): WatchHub {
     const watch = (...args: Parameters<WatchHub['watch']>) => {
-      const { cancel } = hub.watch(...args);
+      handlers = args[2];
+      const { cancel } = isAway ? { cancel: () => undefined } : hub.watch(...args);
       watches += 1;
       let isOver = false;
       const end = () => {
@@ -69,6 +80,8 @@ describe('a service that is followed', () => {
     const record = JSON.stringify({ address: `http://${id}:80`, state });
     kv.put(instanceKey('ns', 's', id), record, '7');
   }
+  /** The member says that there is nothing new, as it does twice a second. */
+  const hear = () => handlers.progress?.(BigInt(kv.revision));
   const ids = () => discovery.instances('s').map(({ id }) => id);
 
   describe('and that nobody asks for', () => {
@@ -124,6 +137,23 @@ describe('a service that is followed', () => {
       expect(discovery.services()).toEqual([]);
     });
 
+    it('is known as it was then, should etcd be away when somebody asks', async () => {
+      await clock.advance(IDLE_MS);
+      isAway = true;
+      const waiting = discovery.ready('s');
+      await clock.advance(1000);
+      await waiting;
+      expect([ids(), discovery.choose('s').id]).toEqual([['a'], 'a']);
+      expect(discovery.statuses()).toMatchObject([{ source: 'snapshot' }]);
+      expect(warnings.mock.calls.flat()).toEqual([expect.stringMatching(/until etcd answers/)]);
+      // Whatever it was that stood in is not what etcd has.
+      await clock.advance(IDLE_MS);
+      const again = discovery.ready('s');
+      await clock.advance(1000);
+      await again;
+      expect(ids()).toEqual(['a']);
+    });
+
     it('is kept for ever if that is asked for', async () => {
       await discovery.close();
       start({ idleMs: 0 });
@@ -149,6 +179,49 @@ describe('a service that is followed', () => {
     expect(warnings.mock.calls.flat().slice(1)).toEqual([
       expect.stringMatching(/protection of the service "s" is over: 5 instances/),
     ]);
+  });
+
+  describe('and of whom most are lost', () => {
+    const others = ['b', 'c', 'd', 'e', 'f'];
+    const holdMs = 300_000;
+    let file: string;
+
+    beforeEach(async () => {
+      await discovery.close();
+      file = join(tempFolder('instances'), 'instances');
+      start({ idleMs: 0, snapshot: { file } });
+      for (const id of others) register(id);
+      await discovery.ready('s');
+    });
+    const lose = () => {
+      for (const id of others) kv.delete(instanceKey('ns', 's', id));
+    };
+
+    it('keeps them as long as etcd is away, and for their time after that', async () => {
+      lose();
+      await clock.advance(holdMs);
+      expect(ids()).toEqual(['a', ...others]);
+      register('b');
+      hear();
+      expect(ids()).toEqual(['a', ...others]);
+      await clock.advance(holdMs - 1);
+      hear();
+      expect(discovery.statuses()).toMatchObject([{ instances: 6, protected: 4 }]);
+      await clock.advance(1);
+      expect(ids()).toEqual(['a', 'b']);
+    });
+
+    it('leaves the snapshot as it was until that is over', async () => {
+      await clock.advance(2000);
+      await waitFor(() => existsSync(file), { what: 'the snapshot' });
+      lose();
+      await clock.advance(2000);
+      await discovery.close();
+      const snapshot = new DiscoverySnapshot(file, 'ns', clock);
+      await snapshot.open();
+      expect(snapshot.read('s')?.entries).toHaveLength(6);
+      await snapshot.close();
+    });
   });
 
   it('and loses some, of whom some come back and take their leave unseen, believes that', async () => {

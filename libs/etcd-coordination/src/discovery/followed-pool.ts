@@ -5,9 +5,9 @@ import type { ServiceInstance } from '../registry/service-instance.js';
 import type { Candidate } from './choose/candidate.js';
 import { NoInstanceError } from './discovery.errors.js';
 import type { ResolvedDiscoveryOptions } from './discovery-options.js';
-import type { DiscoverySnapshot } from './discovery-snapshot.js';
+import type { DiscoverySnapshot, SavedList } from './discovery-snapshot.js';
 import { Fleet, type FleetOwner } from './fleet.js';
-import type { Attempt, ChooseOptions, ServicePool } from './service-pool.js';
+import type { Attempt, BeginOptions, ChooseOptions, ServicePool } from './service-pool.js';
 import type { ServiceStatus } from './service-status.js';
 import { ServiceView, type InstanceChanges, type ViewGround } from './service-view.js';
 
@@ -38,6 +38,8 @@ export class FollowedPool implements ServicePool {
   /** Who waits for a list, by what has them look again. */
   private readonly waiting = new Set<() => void>();
   private following: Following | null = null;
+  /** What was known when it was let go: better than nothing, should etcd be away by then. */
+  private lastKnown: (SavedList & { readonly savedAt: Date }) | null = null;
   private usedAt = 0;
   private cancelIdle: (() => void) | undefined;
   private closed = false;
@@ -107,7 +109,7 @@ export class FollowedPool implements ServicePool {
     return this.candidate(options).instance;
   }
 
-  begin(options?: ChooseOptions): Attempt {
+  begin(options?: BeginOptions): Attempt {
     const candidate = this.candidate(options);
     const { fleet } = this.following!;
     const { clock } = this.ground.client;
@@ -143,7 +145,7 @@ export class FollowedPool implements ServicePool {
     for (const look of [...this.waiting]) look();
   }
 
-  private candidate(options: ChooseOptions | undefined): Candidate {
+  private candidate(options: BeginOptions | undefined): Candidate {
     const following = this.use();
     if (!following?.view.isReady) throw new NoInstanceError(this.service, this.whyNotReady());
     const candidate = following.fleet.choose(options, this.usedAt);
@@ -201,12 +203,12 @@ export class FollowedPool implements ServicePool {
   /** etcd has not shown its list: the last one that was known is taken, if there is one. */
   private async standIn(view: ServiceView): Promise<void> {
     const { snapshot } = this.ground;
-    if (view.isReady || !snapshot) return;
-    await snapshot.open();
-    const saved = snapshot.read(this.service);
+    if (view.isReady) return;
+    await snapshot?.open();
+    const saved = snapshot?.read(this.service) ?? this.lastKnown;
     if (!saved || view.isReady || this.following?.view !== view) return;
     this.logger.warn(
-      `The instances of the service "${this.service}" are those of the snapshot of ${saved.savedAt.toISOString()}, until etcd answers.`,
+      `The instances of the service "${this.service}" are those that were known at ${saved.savedAt.toISOString()}, until etcd answers.`,
     );
     view.standIn(saved);
   }
@@ -221,6 +223,8 @@ export class FollowedPool implements ServicePool {
         const isWanted = this.subscribers.size > 0 || this.waiting.size > 0;
         if (isWanted) this.usedAt = clock.now();
         if (!isIdle || isWanted) return this.watchUse(idleMs);
+        const saved = this.following?.view.saved();
+        if (saved && saved.entries.length > 0) this.lastKnown = { ...saved, savedAt: new Date() };
         this.letGo();
         this.following = null;
       },

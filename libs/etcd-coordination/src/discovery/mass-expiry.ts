@@ -40,7 +40,7 @@ export class MassExpiry {
   private readonly flow: { readonly at: number; readonly delta: number }[] = [];
   /** Lost within the window and believed so far, with the moment; oldest first. */
   private readonly lost = new Map<string, number>();
-  /** Protected, with the moment of their loss. */
+  /** Protected, with the moment of their loss, or the last at which they could not register again. */
   private readonly kept = new Map<string, number>();
   private returned = 0;
   private givenUp = 0;
@@ -68,6 +68,11 @@ export class MassExpiry {
   /** The first list: so many count. */
   begin(population: number): void {
     this.population = population;
+  }
+
+  /** Nobody could have registered again until now: those that are kept have all their time before them. */
+  postpone(now: number): void {
+    for (const id of this.kept.keys()) this.kept.set(id, now);
   }
 
   take({ came, left, lost, back }: Moves, now: number): Judgement {

@@ -23,6 +23,18 @@ export interface ChooseOptions {
   readonly exclude?: ReadonlySet<string>;
 }
 
+/** How an attempt of a call is begun that may have been made before. */
+export interface BeginOptions extends ChooseOptions {
+  /**
+   * Ids of instances that this call has tried already: any other is taken before them, but for the last
+   * resorts: those are for when nobody is well, and not for when somebody has failed once.
+   */
+  readonly tried?: ReadonlySet<string>;
+}
+
+/** A list that was not confirmed for so long, in milliseconds, is taken for cut off from etcd. */
+export const CUT_OFF_AFTER_MS = 5000;
+
 /** One call of one instance, from its choice to its end. One of its three ends is told, once; later ones are ignored. */
 export interface Attempt {
   readonly instance: ServiceInstance;
@@ -61,5 +73,5 @@ export interface ServicePool {
    *
    * @throws {NoInstanceError} as {@link choose}
    */
-  begin(options?: ChooseOptions): Attempt;
+  begin(options?: BeginOptions): Attempt;
 }

@@ -14,6 +14,7 @@ import type { SavedList } from './discovery-snapshot.js';
 import { InstanceTable, type Standing, type TableChange } from './instance-table.js';
 import { MassExpiry, type Judgement, type Moves } from './mass-expiry.js';
 import type { ListSource } from './service-status.js';
+import { CUT_OFF_AFTER_MS } from './service-pool.js';
 import { SortedById } from './sorted-by-id.js';
 
 /** Between two attempts to follow what etcd refuses to show, in milliseconds. */
@@ -108,9 +109,12 @@ export class ServiceView {
     return this.listeners.add(listener);
   }
 
-  /** What etcd has of the service, to be kept for a start without etcd; null if it is not known. */
+  /**
+   * What etcd has of the service, to be kept for a start without etcd; null if it is not known, or is not
+   * to be believed for now.
+   */
   saved(): SavedList | null {
-    if (this.source !== 'etcd') return null;
+    if (this.source !== 'etcd' || !this.view.synced || this.guard.size > 0) return null;
     return {
       entries: [...this.view.entries.values()].map(({ key, value, lease, create_revision }) => ({
         key: key.toString(),
@@ -222,11 +226,12 @@ export class ServiceView {
 
   /** Time alone has ended some protection. */
   private release(): void {
-    const judged = this.guard.take(
-      { came: [], left: [], lost: [], back: [] },
-      this.ground.client.clock.now(),
-    );
-    this.settle([], judged);
+    const now = this.ground.client.clock.now();
+    if (this.ageMs() > CUT_OFF_AFTER_MS) {
+      this.guard.postpone(now);
+      return this.scheduleRelease();
+    }
+    this.settle([], this.guard.take({ came: [], left: [], lost: [], back: [] }, now));
   }
 
   private settle(touched: Iterable<string>, judged: Judgement): void {
