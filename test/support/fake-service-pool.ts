@@ -2,6 +2,7 @@ import { BehaviorSubject } from 'rxjs';
 import { NoInstanceError } from '../../libs/etcd-coordination/src/discovery/discovery.errors.js';
 import type {
   Attempt,
+  BeginOptions,
   ChooseOptions,
   ServicePool,
 } from '../../libs/etcd-coordination/src/discovery/service-pool.js';
@@ -60,8 +61,9 @@ export class FakeServicePool implements ServicePool {
     return chosen;
   }
 
-  begin(options: ChooseOptions = {}): Attempt {
-    const instance = this.choose(options);
+  begin({ tried = new Set(), ...options }: BeginOptions = {}): Attempt {
+    const exclude = new Set([...(options.exclude ?? []), ...tried]);
+    const instance = this.choose({ ...options, exclude });
     this.inFlight.push(instance.id);
     let isOver = false;
     const end = (how: string) => () => {

@@ -18,7 +18,7 @@ export interface EjectionOptions {
   readonly baseMs?: number;
   /** The longest ejection, in milliseconds. Default 300,000. */
   readonly maxMs?: number;
-  /** At most this share of the instances that are up is ejected at a time. Above 0, up to 1. Default 0.5. */
+  /** At most this share of the instances that are up is ejected, or on trial, at a time; those that are protected do not count. Above 0, up to 1. Default 0.5. */
   readonly maxShare?: number;
 }
 

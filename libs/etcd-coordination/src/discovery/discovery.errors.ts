@@ -7,7 +7,7 @@ export class NoInstanceError extends HttpStatusError {
 
   constructor(
     readonly service: string,
-    /** What there is instead, after "the service has". */
+    /** What there is instead, in words that follow "can take a call:". */
     detail: string,
     cause?: unknown,
   ) {

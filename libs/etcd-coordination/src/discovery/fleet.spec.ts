@@ -4,7 +4,7 @@ import { serviceInstance } from '../../../../test/support/service-instances.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import { readDiscoveryOptions } from './validate-discovery-options.js';
 import { Fleet } from './fleet.js';
-import type { ChooseOptions } from './service-pool.js';
+import type { BeginOptions, ChooseOptions } from './service-pool.js';
 
 const SLOW_START_MS = 30_000;
 
@@ -36,12 +36,12 @@ class Stage {
     this.fleet.apply({ changes, isList }, this.now);
   }
 
-  choose(options?: ChooseOptions): string | null {
+  choose(options?: BeginOptions): string | null {
     return this.fleet.choose(options, this.now)?.id ?? null;
   }
 
   /** How often each was chosen. */
-  count(times: number, options?: ChooseOptions): Record<string, number> {
+  count(times: number, options?: BeginOptions): Record<string, number> {
     const counts: Record<string, number> = {};
     for (let time = 0; time < times; time += 1) {
       const id = String(this.choose(options));
@@ -107,13 +107,45 @@ describe('who can be chosen', () => {
   });
 });
 
-describe('who only a prober finds down', () => {
-  const found = (id: string, ...sources: string[]) => {
-    const own = { state: 'up', source: 'instance', by: id, reason: null } as const;
-    const words = sources.map((source) => ({ ...own, state: 'down' as const, source, by: 'p' }));
-    return serviceInstance(id, { state: 'down', words: [own, ...words] });
-  };
+/** One that says it is up, and is found down by others. */
+function found(id: string, ...sources: string[]): ServiceInstance {
+  const own = { state: 'up', source: 'instance', by: id, reason: null } as const;
+  const words = sources.map((source) => ({ ...own, state: 'down' as const, source, by: 'p' }));
+  return serviceInstance(id, { state: 'down', words: [own, ...words] });
+}
 
+describe('another attempt of a call', () => {
+  const options = (...tried: string[]) => ({ tried: new Set(tried), ...ROUND_ROBIN });
+
+  it('goes to whoever was not tried', () => {
+    const stage = new Stage().list(...up('a', 'b', 'c'));
+    expect(stage.count(20, options('a', 'c'))).toEqual({ b: 20 });
+    expect(stage.choose({ ...options('a'), exclude: new Set(['b', 'c']) })).toBeNull();
+  });
+
+  it('is made at nobody who is found down or ejected while somebody is up, though that was tried', () => {
+    const stage = new Stage().list(...up('a', 'b'), found('down', 'probe'));
+    expect(stage.choose(options('a', 'b'))).toBeNull();
+    stage.fail('b');
+    expect(stage.choose(options('a'))).toBeNull();
+    stage.change([serviceInstance('a', { isProtected: true })]);
+    expect(stage.choose(options('a'))).toBeNull();
+    stage.change(['a']);
+    expect(stage.choose(options('a'))).toBe('b');
+    expect(stage.choose(options('a', 'b'))).toBe('down');
+  });
+});
+
+describe('round robin beside many who are excluded', () => {
+  it('gives each of the others its turn', () => {
+    const others = Array.from({ length: 30 }, (_, index) => `other${index}`);
+    const stage = new Stage().list(...up('a', 'b', 'x', 'y', ...others));
+    const found = stage.count(40, { ...ROUND_ROBIN, exclude: new Set(others) });
+    expect(found).toEqual({ a: 10, b: 10, x: 10, y: 10 });
+  });
+});
+
+describe('who only a prober finds down', () => {
   it('is called where nobody is up, and not before', () => {
     const stage = new Stage().list(...up('a'), found('b', 'probe'), found('c', 'probe'));
     expect(stage.count(20)).toEqual({ a: 20 });
@@ -174,6 +206,49 @@ describe('ejection', () => {
     expect(one.choose()).toBe('a');
   });
 
+  it('counts those on trial among those that it may take', () => {
+    const stage = new Stage().list(...up('a', 'b', 'c', 'd'));
+    for (const id of ['a', 'b']) stage.fail(id);
+    stage.now += 5000;
+    for (const id of ['c', 'd']) stage.fail(id);
+    for (const id of ['a', 'b']) stage.call(id, 'failed');
+    expect(stage.fleet.count(stage.now)).toEqual({ usable: 2, ejected: 2 });
+  });
+
+  it('counts only those that are surely there, and takes those that are kept beside them', () => {
+    const kept = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `kept${n}`);
+    const stage = new Stage().list(
+      ...up('a', 'b', 'c', 'd'),
+      ...kept.map((id) => serviceInstance(id, { isProtected: true })),
+    );
+    for (const id of ['a', 'b', 'c', 'd']) stage.fail(id);
+    for (const id of kept.slice(0, 5)) stage.fail(id);
+    expect(stage.fleet.count(stage.now)).toEqual({ usable: 7, ejected: 7 });
+    expect(stage.count(10, ROUND_ROBIN)).toEqual({ c: 5, d: 5 });
+  });
+
+  it('is not ended by an answer of the time before it', () => {
+    const stage = new Stage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
+    const early = stage.now;
+    const others = { exclude: new Set(['b', 'c']) };
+    const late = [0, 1].map(() => {
+      const candidate = stage.fleet.choose(others, early)!;
+      stage.fleet.began(candidate, early);
+      return candidate;
+    });
+    stage.fail('a');
+    stage.fleet.ended(late[0]!, 'succeeded', early, ++stage.now);
+    expect(stage.count(30, ROUND_ROBIN)).toEqual({ b: 15, c: 15 });
+    stage.now += 5000;
+    stage.call('a', 'failed');
+    // The second ejection is longer than the first.
+    stage.now += 9000;
+    expect(stage.count(30, ROUND_ROBIN)).toEqual({ b: 15, c: 15 });
+    stage.now += 1000;
+    stage.fleet.ended(late[1]!, 'failed', early, stage.now);
+    expect(stage.count(30, ROUND_ROBIN)).toHaveProperty('a', 10);
+  });
+
   it('leaves the ejected for when there is nobody else', () => {
     const stage = new Stage().list(...up('a', 'b'));
     stage.fail('a');
@@ -232,6 +307,25 @@ describe('slow start', () => {
     expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(1, 1);
   });
 
+  it('is not for one that is back because it is kept after all', () => {
+    const stage = new Stage().list(...up('a', 'b'));
+    stage.change(['b']);
+    stage.change([serviceInstance('b', { isProtected: true })]);
+    stage.change([serviceInstance('b', { createRevision: 2n })]);
+    expect(stage.count(20, ROUND_ROBIN)).toEqual({ a: 10, b: 10 });
+  });
+
+  it('leads those to their share as well that are only kept', () => {
+    const kept = { isProtected: true };
+    const stage = new Stage().list(serviceInstance('a', kept));
+    stage.change(up('b'));
+    stage.change([serviceInstance('b', kept)]);
+    const random = { strategy: 'random' } as const;
+    expect(stage.count(200, random)['a']).toBeGreaterThan(150);
+    stage.now += SLOW_START_MS;
+    expect(stage.count(200, random)['a']).toBeLessThan(150);
+  });
+
   it('holds nobody back when all are fresh, and can be turned off', () => {
     const fresh = new Stage().list();
     fresh.change(up('a', 'b'));
@@ -265,12 +359,11 @@ describe('zones', () => {
     stage.change(inZone('a', 3, { state: 'down' }));
     expect(shareOf(stage.count(500), 'a')).toBe(1);
     stage.change(inZone('a', 8, { state: 'down' }));
-    // 0.2 / 0.7 of the calls stay, and of the others 2 of 12 come back.
-    const stay = 0.2 / 0.7;
-    expect(shareOf(stage.count(20_000, { strategy: 'random' }), 'a')).toBeCloseTo(
-      stay + (1 - stay) * (2 / 12),
-      1,
-    );
+    // With those that go anywhere, and so come back.
+    expect(shareOf(stage.count(20_000, { strategy: 'random' }), 'a')).toBeCloseTo(0.2 / 0.7, 1);
+    const alone = new Stage({}, 'a').list(...inZone('a', 5));
+    alone.change(inZone('a', 4, { state: 'down' }));
+    expect(alone.count(10)).toEqual({ a4: 10 });
     stage.change(inZone('a', 10, { state: 'down' }));
     expect(shareOf(stage.count(100), 'b')).toBe(1);
   });

@@ -1,16 +1,14 @@
-import {
-  INSTANCE_STATES,
-  PROBE_SOURCE,
-  type ServiceInstance,
-} from '../registry/service-instance.js';
+import { INSTANCE_STATES, type ServiceInstance } from '../registry/service-instance.js';
 import { Candidate } from './choose/candidate.js';
 import { Candidates } from './choose/candidates.js';
 import { asShare, hashPair, hashText } from '../client/hash.js';
 import { pick } from './choose/pick.js';
+import type { Draw } from './choose/strategies.js';
 import { readStrategy } from './choose/read-choose-options.js';
 import type { ResolvedDiscoveryOptions } from './discovery-options.js';
 import { OutlierEjection } from './outlier-ejection.js';
-import type { ChooseOptions } from './service-pool.js';
+import { isDownForProbersOnly } from './down-for-probers.js';
+import type { BeginOptions, ChooseOptions, ChooseStrategy } from './service-pool.js';
 import type { InstanceChange, InstanceChanges } from './service-view.js';
 import { SlowStart } from './slow-start.js';
 import { Zones } from './zones.js';
@@ -45,6 +43,7 @@ export class Fleet {
   private readonly ejection: OutlierEjection<Candidate>;
   private readonly slowStart: SlowStart<Candidate>;
   private readonly processHash: number;
+  /** Those that are up and registered, ejected ones among them. */
   private up = 0;
   /** The moment of what goes on now. */
   private now = 0;
@@ -59,7 +58,7 @@ export class Fleet {
     this.zones = new Zones(zone.minHealthy, subset?.size ?? null);
     this.ejection = new OutlierEjection<Candidate>(
       ejection,
-      () => this.up,
+      { size: () => this.up, has: ({ instance }) => isThere(instance) },
       (candidate, isBack) => {
         this.replace(candidate);
         if (isBack) this.slowStart.begin(candidate, this.now);
@@ -67,6 +66,7 @@ export class Fleet {
     );
     this.slowStart = new SlowStart<Candidate>(slowStartMs, () => {
       this.all.stepped();
+      this.reserve.stepped();
       this.zones.stepped();
     });
   }
@@ -80,29 +80,31 @@ export class Fleet {
   }
 
   /** One that a call can go to now; null if there is none. */
-  choose(options: ChooseOptions = NO_OPTIONS, now: number): Candidate | null {
+  choose(options: BeginOptions = NO_OPTIONS, now: number): Candidate | null {
     this.now = now;
     this.ejection.advance(now);
     this.slowStart.advance(now);
     const strategy = readStrategy(options);
-    // Sets that are made for one choice know nothing of turns.
-    const lastResort = strategy === 'round-robin' ? 'random' : strategy;
     const { random } = this.owner;
     const { hashKey, exclude } = options;
+    const unwanted = unwantedOf(options);
     const keyHash = hashKey === undefined ? 0 : hashText(hashKey);
     const draw = { random, now, keyHash };
     // The same key is to stay in, or leave, the zone every time.
     const share = hashKey === undefined ? random : () => asShare(hashPair(keyHash, ZONE_SALT));
-    const own = this.zones.choose(options.zone ?? this.owner.zone, share);
-    return (
-      (own && pick(own, strategy, draw, exclude)) ??
-      pick(this.all, strategy, draw, exclude) ??
+    const zone = options.zone ?? this.owner.zone;
+    const own = this.zones.choose(zone, this.all.everyone.length, share);
+    const chosen =
+      (own && pick(own, strategy, draw, unwanted)) ??
+      pick(this.all, strategy, draw, unwanted) ??
       // Better to call in vain than not at all.
-      pick(this.reserve, strategy, draw, exclude) ??
-      pick(this.ejected(), lastResort, draw, exclude) ??
-      // A prober that finds everybody down is more likely wrong than right.
-      pick(this.doubted(), lastResort, draw, exclude)
-    );
+      pick(this.reserve, strategy, draw, unwanted);
+    if (chosen) return chosen;
+    // Whoever has failed this call once may be well: it is to be asked again before those that are hardly.
+    if (unwanted !== exclude && (this.all.hasBut(exclude) || this.reserve.hasBut(exclude))) {
+      return null;
+    }
+    return this.lastResort(strategy, draw, unwanted);
   }
 
   /** A call of a candidate begins, if it is one still. */
@@ -121,6 +123,8 @@ export class Fleet {
     this.now = now;
     const { stats } = candidate;
     stats.inFlight -= 1;
+    // What had begun before an ejection says nothing of how it is since.
+    if (this.ejection.isOlder(candidate, since)) return;
     if (how !== 'abandoned') stats[how](now - since, now);
     // It may have gone, and another one have come under its id.
     if (this.members.get(candidate.id) !== candidate) return;
@@ -139,7 +143,7 @@ export class Fleet {
     return { usable, ejected: this.ejection.ejected };
   }
 
-  /** What there is, in words that follow "the service has". */
+  /** What there is, in words that follow "can take a call:". */
   describe({ exclude }: ChooseOptions = NO_OPTIONS): string {
     if (this.members.size === 0) return 'it has no instance that is registered';
     const candidates = [...this.members.values()];
@@ -164,13 +168,14 @@ export class Fleet {
     placements: Placements,
   ): void {
     this.zones.count(before, after);
-    this.up += Number(after?.state === 'up') - Number(before?.state === 'up');
+    this.up += Number(isThere(after)) - Number(isThere(before));
     const known = this.members.get(id);
     const isAnother = before && after && isRegisteredAnew(before, after) && !isList;
     if (known && (!after || isAnother)) this.remove(known, placements);
     if (!after) return;
     let candidate = this.members.get(id);
-    const isNew = !candidate;
+    // One that was believed to be lost, and is kept after all, has been here before.
+    const isNew = !candidate && !after.isProtected;
     if (candidate) candidate.instance = after;
     else this.members.set(id, (candidate = new Candidate(after, this.processHash)));
     this.place(candidate, placements);
@@ -208,25 +213,34 @@ export class Fleet {
     candidate.places = to;
   }
 
-  /** Those that only a prober finds down: they themselves, and whoever else marks them, say that they are up. */
-  private doubted(): Candidates {
+  /** For when there is nobody else: those that are up and fail, and those that only a prober finds down. */
+  private lastResort(
+    strategy: ChooseStrategy,
+    draw: Draw,
+    unwanted: ReadonlySet<string> | undefined,
+  ): Candidate | null {
     const candidates = [...this.members.values()];
-    return Candidates.of(candidates.filter(({ instance }) => isDownForProbers(instance)));
-  }
-
-  /** Those that are up and fail: for when there is nobody else. */
-  private ejected(): Candidates {
-    const candidates = [...this.members.values()];
-    return Candidates.of(
-      candidates.filter((one) => one.instance.state === 'up' && !this.ejection.isIn(one)),
+    // Sets that are made for one choice know nothing of turns.
+    const how = strategy === 'round-robin' ? 'random' : strategy;
+    const pickOf = (isOne: (candidate: Candidate) => boolean) =>
+      pick(Candidates.of(candidates.filter(isOne)), how, draw, unwanted);
+    return (
+      pickOf((one) => one.instance.state === 'up' && !this.ejection.isIn(one)) ??
+      // A prober that finds everybody down is more likely wrong than right.
+      pickOf(({ instance }) => isDownForProbersOnly(instance))
     );
   }
 }
 
-function isDownForProbers({ state, words }: ServiceInstance): boolean {
-  return (
-    state === 'down' && words.every((word) => word.source === PROBE_SOURCE || word.state === 'up')
-  );
+/** Whether it is up, and surely registered. */
+function isThere(instance: ServiceInstance | null): boolean {
+  return instance !== null && instance.state === 'up' && !instance.isProtected;
+}
+
+/** The same set as is excluded, if nobody was tried. */
+function unwantedOf({ exclude, tried }: BeginOptions): ReadonlySet<string> | undefined {
+  if (!tried?.size) return exclude;
+  return exclude?.size ? new Set([...exclude, ...tried]) : tried;
 }
 
 /** Another process, or the same after its lease was lost without anybody holding its place. */

@@ -19,8 +19,17 @@ export interface Ejectable {
   readonly stats: InstanceStats;
 }
 
+/** Those of whom only a part may be ejected: others are no loss. */
+export interface EjectionPopulation<T> {
+  /** How many they are, ejected ones among them. */
+  size(): number;
+  has(instance: T): boolean;
+}
+
 interface Record {
   state: EjectionState;
+  /** When it was ejected. */
+  at: number;
   /** When its ejection is over, or its trial was lost. */
   until: number;
 }
@@ -37,8 +46,7 @@ export class OutlierEjection<T extends Ejectable> {
 
   constructor(
     private readonly options: Required<EjectionOptions> | false,
-    /** How many could take calls, ejected ones among them. */
-    private readonly population: () => number,
+    private readonly population: EjectionPopulation<T>,
     /** Whether an instance takes calls has changed; `isBack` if it has shown to be well. */
     private readonly changed: (instance: T, isBack: boolean) => void,
   ) {}
@@ -73,6 +81,12 @@ export class OutlierEjection<T extends Ejectable> {
     }
   }
 
+  /** Whether a call that began then is of the time before its ejection. */
+  isOlder(instance: T, since: number): boolean {
+    const record = this.records.get(instance);
+    return record !== undefined && since < record.at;
+  }
+
   /** A call of it begins. */
   began(instance: T, now: number): void {
     const record = this.records.get(instance);
@@ -92,14 +106,13 @@ export class OutlierEjection<T extends Ejectable> {
   failed(instance: T, now: number): void {
     if (!this.options) return;
     const record = this.records.get(instance);
-    // What had begun before the ejection says nothing new.
     if (record?.state === 'ejected') return;
     if (!record && instance.stats.failuresInRow < this.options.failures) return;
-    if (!record && !this.mayEject(this.options)) return;
+    if (!record && !this.mayEject(instance, this.options)) return;
     const { baseMs, maxMs } = this.options;
     instance.stats.ejections += 1;
     const until = now + Math.min(maxMs, baseMs * instance.stats.ejections);
-    this.records.set(instance, { state: 'ejected', until });
+    this.records.set(instance, { state: 'ejected', at: now, until });
     this.nextAt = Math.min(this.nextAt, until);
     this.changed(instance, false);
   }
@@ -117,10 +130,14 @@ export class OutlierEjection<T extends Ejectable> {
     this.records.delete(instance);
   }
 
-  private mayEject({ maxShare }: Required<EjectionOptions>): boolean {
-    const population = this.population();
+  private mayEject(instance: T, { maxShare }: Required<EjectionOptions>): boolean {
+    if (!this.population.has(instance)) return true;
+    const population = this.population.size();
     // One of two can always be done without.
     const most = Math.max(Math.floor(population * maxShare), population === 2 ? 1 : 0);
-    return this.ejected + 1 <= Math.min(most, population - 1);
+    // Those on trial are not back yet: their next failure ejects them anew.
+    let ejected = 0;
+    for (const one of this.records.keys()) if (this.population.has(one)) ejected += 1;
+    return ejected + 1 <= Math.min(most, population - 1);
   }
 }

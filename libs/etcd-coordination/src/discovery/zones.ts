@@ -45,15 +45,20 @@ export class Zones {
    * Where a call from `zone` is to go: to the zone itself while enough of its instances can take
    * calls; and otherwise so much of the traffic as those can bear. Null is anywhere.
    *
+   * @param ableAnywhere how many can take calls, whatever their zone
    * @param share from 0 up to, and without, 1, spread evenly over the calls
    */
-  choose(zone: string | null, share: () => number): Candidates | null {
+  choose(zone: string | null, ableAnywhere: number, share: () => number): Candidates | null {
     const own = zone === null ? undefined : this.zones.get(zone);
     const able: readonly Candidate[] | undefined = own?.candidates.everyone;
     if (!own || !able?.length) return null;
     const healthy = able.length / own.known;
     if (healthy >= this.minHealthy) return own.candidates;
-    return share() < healthy / this.minHealthy ? own.candidates : null;
+    const bearable = healthy / this.minHealthy;
+    // Of what may go anywhere this part comes back.
+    const back = able.length / ableAnywhere;
+    const stay = back < 1 ? (bearable - back) / (1 - back) : 0;
+    return share() < stay ? own.candidates : null;
   }
 
   private zone(name: string): Zone {

@@ -330,6 +330,48 @@ describe('a caller that gives up', () => {
   });
 });
 
+describe('a term that is lost unnoticed, by the clock', () => {
+  const lost = new Error('lost');
+  /** A term that has been lost as soon as `isLost` says so, though nobody has told its signal. */
+  function under<T>(isLost: () => boolean, work: () => Promise<T>): Promise<T> {
+    const owner = new AbortController();
+    owner.signal.throwIfAborted = () => {
+      if (isLost()) throw lost;
+    };
+    return runOwning('term', owner, fenceOf('election/x', 1n), work);
+  }
+
+  it('lets nothing be sent once the list has come', async () => {
+    const pool = FakeServicePool.of('a');
+    pool.isReady = false;
+    const { fn, asked } = failing();
+    // The fake is ready only after it was waited for.
+    await expect(
+      under(
+        () => pool.isReady,
+        () => call(pool, fn),
+      ),
+    ).rejects.toBe(lost);
+    expect(asked).toEqual([]);
+  });
+
+  it('lets nothing be sent after the pause before another attempt', async () => {
+    const pool = FakeServicePool.of('a');
+    const { fn, asked } = failing(refused);
+    let isLost = false;
+    const answering = under(
+      () => isLost,
+      () => callService(pool, fn, {}, { clock, random: () => 1 }),
+    );
+    const failed = failureOf(answering);
+    await settle();
+    isLost = true;
+    await clock.advance(100);
+    expect(await failed).toBe(lost);
+    expect(asked).toEqual(['a']);
+  });
+});
+
 describe('the list of a service that is not here yet', () => {
   it('is waited for', async () => {
     const pool = FakeServicePool.of('a');

@@ -4,7 +4,7 @@ import { DEFAULT_RETRY } from '../../client/client-options.js';
 import { retryDelay } from '../../client/retry-delay.js';
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import { InvalidDiscoveryOptionError, NoInstanceError } from '../discovery.errors.js';
-import type { Attempt, ChooseOptions } from '../service-pool.js';
+import type { Attempt, BeginOptions } from '../service-pool.js';
 import { onAbort, ownerSignals } from './abort-links.js';
 import { CallTimeoutError } from './call.errors.js';
 import type { CallAttempt, CallOptions, ServiceCall } from './call-options.js';
@@ -120,13 +120,12 @@ class ServiceCalling<T> {
   }
 
   async run(): Promise<T> {
-    let attempt = this.pool.begin(this.options.choose);
+    let attempt = this.begin(this.options.choose);
     for (let number = 1; ; number++) {
       this.tried.add(attempt.instance.id);
       const end = await this.make(attempt, number);
       if (end.kind === 'answered') return end.value;
       if (end.kind !== 'repeatable' || number === this.options.attempts) throw end.error;
-      this.wish.assertStands();
       attempt = await this.another(number, end.error);
     }
   }
@@ -134,8 +133,7 @@ class ServiceCalling<T> {
   /** At one that was not tried yet, if there is any; otherwise not at once, for it has just failed. */
   private async another(number: number, error: unknown): Promise<Attempt> {
     const { choose } = this.options;
-    const exclude = new Set([...(choose.exclude ?? []), ...this.tried]);
-    const untried = this.beginIfAny({ ...choose, exclude });
+    const untried = this.beginIfAny({ ...choose, tried: this.tried });
     if (untried) return untried;
     await pause(this.clock, retryDelay(number, DEFAULT_RETRY, this.random), this.wish.signal);
     const again = this.beginIfAny(choose);
@@ -143,9 +141,15 @@ class ServiceCalling<T> {
     throw error;
   }
 
-  private beginIfAny(choose: ChooseOptions): Attempt | null {
+  /** Nothing may be sent any more under a term or a lock that is lost, however long it was waited for a list or a pause. */
+  private begin(choose: BeginOptions): Attempt {
+    this.wish.assertStands();
+    return this.pool.begin(choose);
+  }
+
+  private beginIfAny(choose: BeginOptions): Attempt | null {
     try {
-      return this.pool.begin(choose);
+      return this.begin(choose);
     } catch (error) {
       if (error instanceof NoInstanceError) return null;
       throw error;

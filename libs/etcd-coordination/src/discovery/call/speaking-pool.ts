@@ -1,6 +1,6 @@
 import { NoInstanceError } from '../discovery.errors.js';
 import type { ServiceInstance, ServiceProtocol } from '../../registry/service-instance.js';
-import type { Attempt, ChooseOptions, ServicePool } from '../service-pool.js';
+import type { Attempt, BeginOptions, ServicePool } from '../service-pool.js';
 
 /** What of a pool a call needs. */
 export type CallablePool = Pick<ServicePool, 'service' | 'isReady' | 'ready' | 'begin'>;
@@ -29,7 +29,7 @@ export class SpeakingPool implements CallablePool {
   }
 
   /** @throws {NoInstanceError} also if those that could take a call speak other protocols */
-  begin(options: ChooseOptions = {}): Attempt {
+  begin(options: BeginOptions = {}): Attempt {
     const others = this.otherIds();
     if (others.size === 0) return this.pool.begin(options);
     if (others.size === this.list?.length) throw this.noneSpeaks(this.list);

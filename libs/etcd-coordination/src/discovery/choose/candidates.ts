@@ -56,6 +56,12 @@ export class Candidates {
     return this.members.items;
   }
 
+  /** Whether there is anybody but these. */
+  hasBut(ids: ReadonlySet<string> | undefined): boolean {
+    const { items } = this.members;
+    return ids?.size ? items.some(({ id }) => !ids.has(id)) : items.length > 0;
+  }
+
   /** Those that are chosen among. */
   get chosen(): readonly Candidate[] {
     return (this.list ??=

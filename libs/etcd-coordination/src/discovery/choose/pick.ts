@@ -8,6 +8,12 @@ const TRIES = 8;
 
 const NOT_AGAIN: ReadonlySet<ChooseStrategy> = new Set(['rendezvous', 'least-in-flight']);
 
+function triesOf(strategy: ChooseStrategy, set: Candidates): number {
+  if (NOT_AGAIN.has(strategy)) return 0;
+  // Whose turn it is only the set itself knows: one that is made for this choice begins with the first.
+  return strategy === 'round-robin' ? set.chosen.length : TRIES;
+}
+
 /** Chooses one of a set that is not excluded; null if there is none. */
 export function pick(
   set: Candidates,
@@ -18,7 +24,7 @@ export function pick(
   if (set.everyone.length === 0) return null;
   if (!exclude?.size) return STRATEGY[strategy](set, draw);
   // Few are excluded, almost always: to leave them out of a large list would cost more.
-  for (let tries = NOT_AGAIN.has(strategy) ? TRIES : 0; tries < TRIES; tries += 1) {
+  for (let tries = triesOf(strategy, set); tries > 0; tries -= 1) {
     const candidate = STRATEGY[strategy](set, draw);
     if (!exclude.has(candidate.id)) return candidate;
   }
