@@ -133,6 +133,8 @@ describe('an application that says where it serves', () => {
   });
 
   it.each([
+    [{ register: true }, 'service.register'],
+    [{ health: { intervalMs: 1000 } }, 'service.health'],
     [{ address: 'http://h:0' }, 'service.address'],
     [{ address: 'http://h:70000' }, 'service.address'],
     [{ address: 'h:1', protocol: 'smtp' as never }, 'service.protocol'],

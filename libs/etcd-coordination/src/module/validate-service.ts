@@ -25,9 +25,11 @@ export function readService(options: OptionReader): ServiceOptions | undefined {
   const weight = service.optionalPositiveNumber('weight');
   const metadata = service.optionalTextRecord('metadata');
   const health = service.optional('health') as ServiceOptions['health'];
+  const register = service.optionalFlag('register');
+  if (address === undefined) refuseUnaddressed(service, { register, health });
   return {
     name: service.text('name'),
-    register: service.flag('register', true),
+    register: register ?? true,
     ...(address !== undefined && { address }),
     ...(protocol !== undefined && { protocol }),
     ...(zone !== undefined && { zone }),
@@ -36,6 +38,16 @@ export function readService(options: OptionReader): ServiceOptions | undefined {
     ...(metadata !== undefined && { metadata }),
     ...(health !== undefined && { health }),
   };
+}
+
+/** What is asked for is not left undone in silence. */
+function refuseUnaddressed(
+  service: OptionReader,
+  { register, health }: Pick<ServiceOptions, 'register' | 'health'>,
+): void {
+  const cure = 'only what has an "address" is registered; give it one, or leave this out.';
+  if (register) throw service.wrong('register', register, cure);
+  if (health !== undefined) throw service.wrong('health', health, cure);
 }
 
 /**
