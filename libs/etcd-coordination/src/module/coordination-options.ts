@@ -49,6 +49,10 @@ export interface RegistryOptions {
    * Whether this process takes part in the probing of all instances of the namespace that ask for it.
    * One elected process probes, and others help where there are many. Default: if one of this process's own
    * instances asks to be probed.
+   *
+   * A verdict lasts until a prober takes it back, or the instance registers anew: if the last process
+   * that takes part leaves, what it has found down stays down, though it be well again, until one is
+   * back. So have more than one of them, and not only on machines that go together.
    */
   readonly prober?: boolean;
 }
