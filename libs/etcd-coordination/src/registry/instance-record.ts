@@ -1,7 +1,9 @@
+import { DAY_MS } from './day.js';
 import { isObject, type JsonObject, parseObject, textOrNull, wholeOrNull } from './json-record.js';
 import { readServiceAddress, type ServiceAddress } from './service-address.js';
 import {
   INSTANCE_STATES,
+  PROBE_KINDS,
   type InstanceState,
   type ProbeSpec,
   type ServiceInstance,
@@ -21,9 +23,6 @@ export interface InstanceRecord
   /** Different for each registration, so that a lost answer can be settled by reading the key. */
   readonly mark: string;
 }
-
-const LONGEST_MS = 24 * 60 * 60 * 1000;
-const PROBE_KINDS = ['http', 'tcp', 'grpc'] as const;
 
 export function encodeInstanceRecord(record: InstanceRecord): Buffer {
   const { address, zone, weight, version, metadata, probe, state, reason, by, mark } = record;
@@ -81,8 +80,8 @@ function isTexts(given: JsonObject): given is Readonly<Record<string, string>> {
 function readProbe(given: unknown): ProbeSpec | null {
   if (!isObject(given)) return null;
   const kind = PROBE_KINDS.find((known) => known === given['kind']);
-  const intervalMs = wholeOrNull(given['intervalMs'], 1, LONGEST_MS);
-  const timeoutMs = wholeOrNull(given['timeoutMs'], 1, LONGEST_MS);
+  const intervalMs = wholeOrNull(given['intervalMs'], 1, DAY_MS);
+  const timeoutMs = wholeOrNull(given['timeoutMs'], 1, DAY_MS);
   const failures = wholeOrNull(given['failures'], 1, Number.MAX_SAFE_INTEGER);
   const passes = wholeOrNull(given['passes'], 1, Number.MAX_SAFE_INTEGER);
   if (!kind || !intervalMs || !timeoutMs || !failures || !passes) return null;

@@ -171,6 +171,7 @@ describe('a mark', () => {
     const options = some === null ? null : { ...DOWN, ...some };
     await expect(marks.mark('s', 'i', options as MarkOptions)).rejects.toMatchObject({
       ...{ code: 'INVALID_REGISTRATION', option },
+      message: expect.stringContaining('of a mark '),
     });
     expect([kv.asked, leases.size]).toEqual([[], 0]);
   });

@@ -11,17 +11,20 @@ import { isFinalFailure } from '../client/final-failure.js';
 import { verdictKey } from '../client/keys.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { randomLeaseId } from '../session/lease-id.js';
+import { DAY_MS } from './day.js';
 import { isObject } from './json-record.js';
 import { optionalText, refuseUnknown, wrong } from './option-faults.js';
 import type { MarkOptions } from './registration-options.js';
+import { OWN_SOURCE, PROBE_SOURCE } from './service-instance.js';
 import { assertInstanceId, assertServiceName } from './validate-registration.js';
 import { decodeVerdictRecord, encodeVerdictRecord } from './verdict-record.js';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const MAX_REASON_BYTES = 1024;
 const STATES: readonly MarkOptions['state'][] = ['down', 'draining'];
 /** What an instance says of itself, and what a prober says of it: nobody's marks. */
-const TAKEN_SOURCES = ['instance', 'probe'];
+const TAKEN_SOURCES = [OWN_SOURCE, PROBE_SOURCE];
+/** Whose options these are. */
+const MARK = 'a mark';
 /** How often a mark is put when others change it at the same time, or answers are lost. */
 const ATTEMPTS = 5;
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
@@ -69,16 +72,17 @@ export class Marks {
   }
 
   private keyOf(service: unknown, instanceId: unknown, given: unknown): Buffer {
-    const source = assertInstanceId(given ?? this.ground.instanceId, 'source');
+    const source = assertInstanceId(given ?? this.ground.instanceId, 'source', MARK);
     if (TAKEN_SOURCES.includes(source)) {
       throw wrong(
         'source',
         source,
         'that is whose word it is not; name the monitor or the operator',
+        MARK,
       );
     }
-    const id = assertInstanceId(instanceId, 'instanceId');
-    const key = verdictKey(this.ground.namespace, assertServiceName(service), id, source);
+    const id = assertInstanceId(instanceId, 'instanceId', MARK);
+    const key = verdictKey(this.ground.namespace, assertServiceName(service, MARK), id, source);
     return Buffer.from(key);
   }
 
@@ -185,13 +189,17 @@ function isMark(found: IKeyValue | undefined, mark: string): boolean {
 }
 
 function readMark(given: unknown) {
-  if (!isObject(given)) throw wrong('mark', given, `give { state: 'down', reason, forMs }`);
-  refuseUnknown('mark.', given, ['state', 'reason', 'forMs', 'source']);
+  if (!isObject(given)) throw wrong('mark', given, `give { state: 'down', reason, forMs }`, MARK);
+  refuseUnknown('mark.', given, ['state', 'reason', 'forMs', 'source'], MARK);
   const state = STATES.find((known) => known === given['state']);
-  if (!state) throw wrong('mark.state', given['state'], `give one of ${STATES.join(', ')}`);
+  if (!state) throw wrong('mark.state', given['state'], `give one of ${STATES.join(', ')}`, MARK);
   const { forMs } = given;
   if (typeof forMs !== 'number' || !(forMs > 0 && forMs <= DAY_MS)) {
-    throw wrong('mark.forMs', forMs, 'give milliseconds, a day (86400000) at the most');
+    throw wrong('mark.forMs', forMs, 'give milliseconds, a day (86400000) at the most', MARK);
   }
-  return { state, reason: optionalText('mark.reason', given['reason'], MAX_REASON_BYTES), forMs };
+  return {
+    state,
+    reason: optionalText('mark.reason', given['reason'], MAX_REASON_BYTES, MARK),
+    forMs,
+  };
 }

@@ -3,53 +3,30 @@ import type { IKeyValue } from 'etcd3';
 import { BehaviorSubject, distinctUntilChanged, type Observable } from 'rxjs';
 import { Bell } from '../client/bell.js';
 import { pause, type MonotonicClock } from '../client/clock.js';
-import type { EtcdClient } from '../client/etcd-client.js';
 import { ClientClosedError, LeaseNotFoundError } from '../client/etcd.errors.js';
 import { isFinalFailure } from '../client/final-failure.js';
 import { instanceKey } from '../client/keys.js';
 import { retryDelay } from '../client/retry-delay.js';
-import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
-import type { WatchHub } from '../watch/watch-hub.js';
+import { Collisions } from './collisions.js';
 import type { CheckRunner } from './health/health-check.js';
 import { SelfHealth } from './health/self-health.js';
 import { InstanceEntry } from './instance-entry.js';
 import { encodeInstanceRecord } from './instance-record.js';
 import { InstanceRemoval } from './instance-removal.js';
 import { OwnKeyView } from './own-key-view.js';
-import { PredecessorWatch } from './predecessor-watch.js';
 import type { Registration } from './registration.js';
+import type { RegistrationGround } from './registration-ground.js';
 import type { ResolvedRegistration } from './registration-options.js';
 import { DuplicateInstanceError, RegistrationEndedError } from './registry.errors.js';
-import type { HealthWord, InstanceState } from './service-instance.js';
+import { OWN_SOURCE, type HealthWord, type InstanceState } from './service-instance.js';
+import { UpWord } from './up-word.js';
+import { Waiters } from './waiters.js';
 import { WordsOfOthers } from './words-of-others.js';
-
-/**
- * Where a registration stands.
- *
- * - `registering`: its key is being put for the first time
- * - `registered`: its key stands, and says what it is to say
- * - `lost`: its key stood, and may not do so now: the lease is gone, or somebody deleted it or put
- *   something over it. It is being put again
- * - `withdrawing`: its key is being deleted
- * - `ended`: over for good
- */
-export type RegistrationPhase = 'registering' | 'registered' | 'lost' | 'withdrawing' | 'ended';
-
-/** What a registration stands on. */
-export interface RegistrationGround {
-  readonly client: EtcdClient;
-  readonly session: EtcdSession;
-  readonly watch: WatchHub;
-  readonly namespace: string;
-  readonly instanceId: string;
-}
 
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 /** After what only somebody else can put right. */
 const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };
-/** Between two looks at one who has the id already. */
-const LOOK_MS = 500;
 /** What was done to a key sooner than this after it was put may be done by a machine. */
 const SHORT_LIVED_MS = 5000;
 
@@ -63,15 +40,17 @@ export class OwnRegistration implements Registration {
   private readonly health: SelfHealth;
   private readonly entry: InstanceEntry;
   private readonly view: OwnKeyView;
-  private readonly predecessor: PredecessorWatch;
+  private readonly collisions: Collisions;
   private others: WordsOfOthers | null = null;
   private readonly bell: Bell;
   private readonly leaving = new AbortController();
   private readonly finished: Promise<void>;
   private readonly unsubscribe: () => void;
-  private readonly waiters = new Set<() => void>();
+  private readonly waiters = new Waiters();
+  private readonly up: UpWord;
   private settleStands!: { resolve: () => void; reject: (error: unknown) => void };
-  private phase: RegistrationPhase = 'registering';
+  /** Whether its key stands, and says what it is to say; and whether it ever did. */
+  private isThere = false;
   private draining = false;
   /** Counts what it was asked to say, and how much of that etcd has been told. */
   private asked = 0;
@@ -82,15 +61,8 @@ export class OwnRegistration implements Registration {
   /** How often in a row something was done to the key soon after it was put. */
   private disturbances = 0;
   private failures = 0;
-  /** Attempts since somebody else was found under this id. */
-  private collisions = 0;
-  /** What may be put over: it is nobody's. */
-  private stray: IKeyValue | undefined;
   /** The application is going: nothing has it resume. */
   private isGoing = false;
-  /** Whether etcd was told that it is up, and nothing else since; and when it was told otherwise. */
-  private saidUp = false;
-  private wasUpAt = -Infinity;
   /** The lease is about to be revoked, and every key with it. */
   private shuttingDown = false;
 
@@ -105,7 +77,8 @@ export class OwnRegistration implements Registration {
     this.stands.catch(() => undefined);
     this.bell = new Bell(this.clock);
     this.entry = new InstanceEntry(client, instanceKey(namespace, options.service, options.id));
-    this.predecessor = new PredecessorWatch(client);
+    this.up = new UpWord(this.clock, () => this.entry.mayStand);
+    this.collisions = new Collisions(client, options);
     const changed = () => this.say();
     this.health = new SelfHealth(this.name, options.health, this.clock, changed, sharedChecks);
     this.states = new BehaviorSubject<InstanceState>(this.state);
@@ -129,20 +102,20 @@ export class OwnRegistration implements Registration {
   }
 
   get registered(): boolean {
-    const { lease, phase } = this;
-    return phase === 'registered' && lease !== null && lease.isValid() && this.entry.isOn(lease);
+    const { lease, isThere } = this;
+    return isThere && lease !== null && lease.isValid() && this.entry.isOn(lease);
   }
 
   words(): readonly HealthWord[] {
     const { state } = this;
     const by = this.ground.instanceId;
-    const own = { state, source: 'instance', by, reason: this.reason };
+    const own = { state, source: OWN_SOURCE, by, reason: this.reason };
     return [own, ...this.wordsOfOthers()];
   }
 
   /** Until when others may have been told that it is up, by its clock; -Infinity if they never were. */
   get upUntil(): number {
-    return this.saidUp && this.entry.mayStand ? this.clock.now() : this.wasUpAt;
+    return this.up.until;
   }
 
   /** Whether it is on its way out, or out. */
@@ -170,7 +143,7 @@ export class OwnRegistration implements Registration {
     this.draining = true;
     this.say();
     const { asked } = this;
-    await this.until(() => this.told >= asked || this.isEnding || !this.mayBeSeen);
+    await this.waiters.until(() => this.told >= asked || this.isEnding || !this.mayBeSeen);
   }
 
   deregister(): Promise<void> {
@@ -214,7 +187,7 @@ export class OwnRegistration implements Registration {
     this.draining = draining;
     this.say();
     const { asked } = this;
-    await this.until(() => this.told >= asked || this.isEnding);
+    await this.waiters.until(() => this.told >= asked || this.isEnding);
   }
 
   /** What the instance says may have changed. */
@@ -231,7 +204,7 @@ export class OwnRegistration implements Registration {
     this.health.stop();
     this.others?.close();
     this.bell.ring();
-    this.tell();
+    this.waiters.tell();
   }
 
   private async run(): Promise<void> {
@@ -244,18 +217,16 @@ export class OwnRegistration implements Registration {
         await this.failed(error);
       }
     }
-    this.phase = 'withdrawing';
+    this.isThere = false;
     this.settleStands.reject(signal.reason);
     this.unsubscribe();
     this.lease?.signal.removeEventListener('abort', this.bell.ring);
     const removal = new InstanceRemoval(this.ground.client, this.entry, this.view);
-    const { upUntil } = this;
-    const wasUp = upUntil === this.clock.now();
+    const wasUp = this.up.stands;
     await removal.remove(this.value('draining', null), () => this.shuttingDown);
-    this.saidUp = false;
-    this.wasUpAt = wasUp ? this.clock.now() : upUntil;
-    this.phase = 'ended';
-    this.tell();
+    // Those who see it go hear of it no sooner.
+    this.up.unsay(wasUp ? this.clock.now() : this.up.until);
+    this.waiters.tell();
     this.states.complete();
   }
 
@@ -265,25 +236,24 @@ export class OwnRegistration implements Registration {
     const value = this.present();
     const isTold = this.entry.says(value, lease);
     if (isTold && this.view.doubts) return this.lookAgain(value, lease);
-    this.saidUp ||= state === 'up';
+    if (state === 'up') this.up.say();
     if (!isTold && !(await this.put(value, lease))) return;
-    if (state !== 'up') this.noLongerUp();
+    if (state !== 'up') this.up.unsay();
     // Ended meanwhile: nobody is to be told that it stands.
     if (this.isEnding) return;
     this.failures = 0;
     this.told = asked;
-    if (this.phase !== 'registered') this.hasRegistered();
-    this.tell();
+    if (!this.isThere) this.hasRegistered();
+    this.waiters.tell();
     if (isTold) await this.bell.next();
   }
 
   private async put(value: Buffer, lease: SessionLease): Promise<boolean> {
-    const { stray } = this;
-    this.stray = undefined;
+    const stray = this.collisions.takeStray();
     this.view.follows();
     const outcome = await this.entry.put(value, lease, stray);
     if (outcome.kind === 'taken') {
-      this.noLongerUp();
+      this.up.unsay();
       await this.collided(outcome.by, lease);
       return false;
     }
@@ -291,16 +261,11 @@ export class OwnRegistration implements Registration {
     return true;
   }
 
-  private noLongerUp(): void {
-    this.wasUpAt = this.upUntil;
-    this.saidUp = false;
-  }
-
   private hasRegistered(): void {
-    this.phase = 'registered';
+    this.isThere = true;
     const again = this.stood ? ' again' : '';
     this.stood = true;
-    this.collisions = 0;
+    this.collisions.over();
     this.logger.log(`${this.name} is registered${again} at ${this.options.address}.`);
     this.settleStands.resolve();
   }
@@ -314,7 +279,7 @@ export class OwnRegistration implements Registration {
       this.failures += 1;
       return this.pause(retryDelay(this.failures, RETRY));
     }
-    this.phase = 'lost';
+    this.isThere = false;
     const isShortLived = this.clock.now() - this.stoodAt < SHORT_LIVED_MS;
     this.disturbances = isShortLived ? this.disturbances + 1 : 0;
     if (this.disturbances < 2) {
@@ -328,33 +293,17 @@ export class OwnRegistration implements Registration {
 
   /** Somebody else's record stands where this one is to stand. */
   private async collided(by: IKeyValue, lease: SessionLease): Promise<void> {
-    // What is on this process's own lease, or was put over a key that stood, is nobody's.
-    if (by.lease === lease.id || (this.stood && by.lease === '0')) {
-      this.stray = by;
-      return;
-    }
-    if (this.stood) return this.waitForOther();
-    const fate = await this.predecessor.look(by);
-    if (fate === 'alive') throw new DuplicateInstanceError(this.service, this.id);
-    if (fate === 'stray') this.stray = by;
-    else await this.bell.next(this.clock.now() + LOOK_MS);
-  }
-
-  private async waitForOther(): Promise<void> {
-    this.phase = 'lost';
-    this.collisions += 1;
-    if (this.collisions === 1) {
-      const { message } = new DuplicateInstanceError(this.service, this.id);
-      this.logger.error(`${message} This one is registered again once the other is gone.`);
-    }
-    this.tell();
-    await this.bell.next(this.clock.now() + retryDelay(this.collisions, RETRY_SLOWLY));
+    const fate = await this.collisions.judge(by, lease, this.stood);
+    if (fate.kind === 'stray') return;
+    this.isThere = false;
+    this.waiters.tell();
+    await this.bell.next(this.clock.now() + fate.waitMs);
   }
 
   private async failed(error: unknown): Promise<void> {
     if (error instanceof LeaseNotFoundError && this.lease) {
       this.ground.session.reportGone(this.lease);
-      return this.tell();
+      return this.waiters.tell();
     }
     if (error instanceof ClientClosedError) {
       const why = 'the connection to etcd was closed';
@@ -367,7 +316,7 @@ export class OwnRegistration implements Registration {
       this.logger.warn(`${this.name} cannot be put yet, it is tried again: ${String(error)}`);
     }
     // It may have ended what kept somebody waiting.
-    this.tell();
+    this.waiters.tell();
     if (!isFinal) return this.pause(retryDelay(this.failures, RETRY));
     // What it is to say now, or a new lease, need not wait for that long.
     await this.bell.next(this.clock.now() + retryDelay(this.failures, RETRY_SLOWLY));
@@ -376,8 +325,8 @@ export class OwnRegistration implements Registration {
   private async nextLease(): Promise<SessionLease> {
     const { session } = this.ground;
     if (!session.lease) {
-      if (this.stood) this.phase = 'lost';
-      this.tell();
+      this.isThere = false;
+      this.waiters.tell();
     }
     const lease = await session.ready(this.leaving.signal);
     if (lease !== this.lease) {
@@ -390,25 +339,9 @@ export class OwnRegistration implements Registration {
 
   /** Before an older lease is revoked: resolves when the key is not on it any more. */
   private moved(lease: SessionLease): Promise<void> {
-    return this.until(
+    return this.waiters.until(
       () => this.isEnding || !this.entry.mayStand || this.entry.isOn(lease) || !lease.isValid(),
     );
-  }
-
-  private until(done: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!done()) return;
-        this.waiters.delete(look);
-        resolve();
-      };
-      this.waiters.add(look);
-      look();
-    });
-  }
-
-  private tell(): void {
-    for (const look of this.waiters) look();
   }
 
   private async pause(ms: number): Promise<void> {

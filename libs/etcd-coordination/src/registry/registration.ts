@@ -19,7 +19,7 @@ export interface Registration {
    * first time that this is asked for, and here soon after.
    */
   words(): readonly HealthWord[];
-  /** Whether it is known to stand in etcd now. Makes no call. */
+  /** Whether it is known to stand in etcd now, be it with what it said before. Makes no call. */
   readonly registered: boolean;
   /**
    * Takes no new calls from now on, whatever its health. Resolves when etcd has been told: it waits

@@ -21,10 +21,13 @@ export type ServiceProtocol = (typeof PROTOCOLS)[number];
 /** The source of a prober's words. */
 export const PROBE_SOURCE = 'probe';
 
+/** The source of an instance's words of itself. */
+export const OWN_SOURCE = 'instance';
+
 /** What somebody says of an instance's health. */
 export interface HealthWord {
   readonly state: InstanceState;
-  /** `instance` for what it says of itself, {@link PROBE_SOURCE} for a prober's word, otherwise the name of a mark. */
+  /** {@link OWN_SOURCE} for what it says of itself, {@link PROBE_SOURCE} for a prober's word, otherwise the name of a mark. */
   readonly source: string;
   /** The id of the process that said so. */
   readonly by: string;
@@ -32,9 +35,12 @@ export interface HealthWord {
   readonly reason: string | null;
 }
 
+/** How an instance can be probed. */
+export const PROBE_KINDS = ['http', 'tcp', 'grpc'] as const;
+
 /** How an instance asks to be probed. Intervals and timeouts are milliseconds. */
 export interface ProbeSpec {
-  readonly kind: 'http' | 'tcp' | 'grpc';
+  readonly kind: (typeof PROBE_KINDS)[number];
   /** Where it answers probes, if that is not the port of its address. */
   readonly port: number | null;
   /** `http`: the path that must answer 2xx. `grpc`: the service's name for grpc.health.v1. */

@@ -1,23 +1,19 @@
-import type { EtcdClient } from '../client/etcd-client.js';
-import type { EtcdSession } from '../session/etcd-session.js';
-import type { WatchHub } from '../watch/watch-hub.js';
 import { CheckRunner, type HealthCheck } from './health/health-check.js';
 import { Marks } from './marks.js';
 import { wrong } from './option-faults.js';
 import { OwnRegistration } from './own-registration.js';
 import type { Registration } from './registration.js';
+import type { RegistrationGround } from './registration-ground.js';
 import type { MarkOptions, ServiceRegistration } from './registration-options.js';
 import { DuplicateInstanceError, RegistrationEndedError } from './registry.errors.js';
 import { assertHealthCheck } from './validate-health.js';
 import { readRegistration } from './validate-registration.js';
 
+/** Whose options they are, in errors. */
+const ADDED_CHECK = 'addHealthCheck';
+
 /** What a registry stands on, and who this process is. */
-export interface RegistryParts {
-  readonly client: EtcdClient;
-  readonly session: EtcdSession;
-  readonly watch: WatchHub;
-  readonly namespace: string;
-  readonly instanceId: string;
+export interface RegistryParts extends RegistrationGround {
   /** Told of each registration that asks to be probed. */
   readonly onProbed?: () => void;
 }
@@ -104,9 +100,9 @@ export class ServiceRegistry {
    * @throws {InvalidRegistrationError} if the name is empty or taken, or the check is no function
    */
   addHealthCheck(name: string, check: HealthCheck): () => void {
-    assertHealthCheck('healthCheck', name, check);
+    assertHealthCheck('healthCheck', name, check, ADDED_CHECK);
     if (this.shared.has(name) || [...this.own].some((other) => other.hasCheck(name))) {
-      throw this.checkTaken('healthCheck', name);
+      throw this.checkTaken('healthCheck', name, ADDED_CHECK);
     }
     // One for all registrations: it never runs twice at a time.
     const runner = new CheckRunner(name, check, this.parts.client.clock);
@@ -155,7 +151,12 @@ export class ServiceRegistry {
     this.own.delete(registration);
   }
 
-  private checkTaken(option: string, name: string) {
-    return wrong(option, name, 'there is a health check of that name already; give it another one');
+  private checkTaken(option: string, name: string, of?: string) {
+    return wrong(
+      option,
+      name,
+      'there is a health check of that name already; give it another one',
+      of,
+    );
   }
 }

@@ -2,17 +2,19 @@ import type { HealthCheck } from './health/health-check.js';
 import { isObject, wholeOrNull } from './json-record.js';
 import { refuseUnknown, wrong } from './option-faults.js';
 import type { ResolvedHealth } from './registration-options.js';
-import type { ProbeSpec } from './service-instance.js';
+import { DAY_MS } from './day.js';
+import { PROBE_KINDS, type ProbeSpec } from './service-instance.js';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const MOST_ROUNDS = 1000;
 const NUMBERS = ['intervalMs', 'timeoutMs', 'failures', 'passes'] as const;
 /** An instance has other things to do than to check itself. */
 const LEAST_CHECK = { intervalMs: 100, timeoutMs: 10, failures: 1, passes: 1 };
-/** Each probe is a connection of its own, from a process that has hundreds of them to ask. */
+/**
+ * Each probe is a connection of its own, from a process that has hundreds of them to ask. A prober itself
+ * goes down to 100 ms, for records that others have written.
+ */
 const LEAST_PROBE = { ...LEAST_CHECK, intervalMs: 250 };
 const DEFAULTS = { intervalMs: 5000, timeoutMs: 2000, failures: 3, passes: 2 };
-const PROBE_KINDS: readonly ProbeSpec['kind'][] = ['http', 'tcp', 'grpc'];
 
 type Numbers = Pick<ResolvedHealth, (typeof NUMBERS)[number]>;
 
@@ -52,15 +54,21 @@ export function readProbe(health: unknown, numbers: Numbers): ProbeSpec | null {
 }
 
 /** @throws InvalidRegistrationError if the check has no name, or is no function */
-export function assertHealthCheck(option: string, name: unknown, check: unknown): void {
+export function assertHealthCheck(
+  option: string,
+  name: unknown,
+  check: unknown,
+  of?: string,
+): void {
   if (typeof name !== 'string' || name === '') {
-    throw wrong(option, name, 'name the check, for people who read why an instance is down');
+    throw wrong(option, name, 'name the check, for people who read why an instance is down', of);
   }
   if (typeof check !== 'function') {
     throw wrong(
       `${option}.${name}`,
       check,
       'give a function that says whether the instance is well',
+      of,
     );
   }
 }
@@ -71,7 +79,7 @@ function readChecks(given: unknown): Readonly<Record<string, HealthCheck>> {
     throw wrong(
       'health.checks',
       given,
-      'give an object of functions, { database: () => db.ping() }',
+      'give an object of functions, { database: async () => { await db.ping(); } }',
     );
   }
   for (const [name, check] of Object.entries(given)) {

@@ -43,17 +43,17 @@ export function readRegistration(given: unknown, instanceId: string): ResolvedRe
 }
 
 /** @throws {InvalidRegistrationError} if no service can have that name */
-export function assertServiceName(name: unknown): string {
+export function assertServiceName(name: unknown, of?: string): string {
   const fault = nameFault(name);
   if (fault === null) return name as string;
-  throw wrong('name', name, `it ${fault}. Give 1 to ${MAX_NAME_BYTES} bytes, such as "orders"`);
+  throw wrong('name', name, `it ${fault}. Give 1 to ${MAX_NAME_BYTES} bytes, such as "orders"`, of);
 }
 
 /** @throws {InvalidRegistrationError} if no instance can have that id, and no mark that source */
-export function assertInstanceId(id: unknown, option = 'id'): string {
+export function assertInstanceId(id: unknown, option = 'id', of?: string): string {
   const fault = idFault(id);
   if (fault === null) return id as string;
-  throw wrong(option, id, `it ${fault}. Give 1 to ${MAX_TEXT_BYTES} bytes, such as "orders-1"`);
+  throw wrong(option, id, `it ${fault}. Give 1 to ${MAX_TEXT_BYTES} bytes, such as "orders-1"`, of);
 }
 
 function idFault(id: unknown): string | null {

@@ -1,8 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { activeProbers, shareOf } from './probe-share.js';
+import { activeProbers, ProbeShare } from './probe-share.js';
 
 const names = (count: number, name = 'target') =>
   Array.from({ length: count }, (_, index) => `${name}-${index}`);
+
+/** Which of the targets are a process's to probe. */
+function shareOf(
+  candidates: readonly string[],
+  ownId: string,
+  keys: readonly string[],
+  perProber?: number,
+): string[] {
+  const share = new ProbeShare(activeProbers(candidates, keys.length, perProber), ownId);
+  return keys.filter((key) => share.isMine(key));
+}
 
 describe('who probes', () => {
   it.each([

@@ -44,14 +44,3 @@ export class ProbeShare {
     return winner === this.own;
   }
 }
-
-/** Which of the targets are this process's to probe. */
-export function shareOf(
-  candidates: readonly string[],
-  ownId: string,
-  keys: readonly string[],
-  perProber = TARGETS_PER_PROBER,
-): string[] {
-  const share = new ProbeShare(activeProbers(candidates, keys.length, perProber), ownId);
-  return keys.filter((key) => share.isMine(key));
-}

@@ -5,7 +5,10 @@ import { describeAim, type Probe, type ProbeAim } from './probe.js';
 
 /** A tenth, either way: many targets that began together do not stay together. */
 const JITTER = 0.1;
-/** Whatever a record asks for: no instance is to keep its prober busy. */
+/**
+ * Whatever a record asks for: no instance is to keep its prober busy. Less than what can be registered,
+ * for the record may be of another version, with another limit.
+ */
 const LEAST_INTERVAL_MS = 100;
 /** A timer that is so much too late says that this process was held up, not the target. */
 const HELD_UP_MS = 200;

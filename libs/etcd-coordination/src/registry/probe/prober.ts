@@ -7,6 +7,7 @@ import { settledWithin } from '../../client/settled-within.js';
 import { PrefixView } from '../../watch/prefix-view.js';
 import { Turnstile } from '../../watch/turnstile.js';
 import type { WatchHub } from '../../watch/watch-hub.js';
+import { DAY_MS } from '../day.js';
 import type { ProbeSpec } from '../service-instance.js';
 import { HeldVerdicts } from './held-verdicts.js';
 import { PROBES, type Probe } from './probe.js';
@@ -29,8 +30,6 @@ const MOST_REMEMBERED = 1000;
 /** For how long a doubt stands at the least, in milliseconds, and how many looks may be had meanwhile. */
 const LEAST_DOUBT_MS = 60_000;
 const LOOKS = 3;
-/** A day: a timer cannot be set for ever. */
-const MOST_DOUBT_MS = 24 * 60 * 60 * 1000;
 const NOBODY = new ProbeShare([], '');
 
 /** What a prober stands on. */
@@ -136,7 +135,8 @@ export class ServiceProber {
     this.logger.warn(
       `${failing} of the ${well} instances that this process probes, and that were well, fail at once: it may be cut off from them itself. None of them is marked down for that; the next prober looks, or, if there is none, this one once more.`,
     );
-    void this.doubt.stepAside(Math.min(spanMs, MOST_DOUBT_MS));
+    // A timer cannot be set for ever.
+    void this.doubt.stepAside(Math.min(spanMs, DAY_MS));
   }
 
   private followCandidates(): void {
