@@ -88,6 +88,14 @@ export class FakeKv {
     if (events.length > 0) for (const watch of [...this.watches]) watch.events(events);
   }
 
+  /** The connection of all watches breaks; those that stand again go on from where they were. */
+  interrupt(): void {
+    for (const watch of [...this.watches]) watch.interrupted?.();
+    for (const watch of [...this.watches]) {
+      watch.standing(BigInt(this.revision), true, this.clusterId);
+    }
+  }
+
   /** Refuses all watches. */
   refuse(error: Parameters<RangeWatchHandlers['refused']>[0]): void {
     for (const watch of [...this.watches]) watch.refused(error);

@@ -92,6 +92,9 @@ describe('the lists that are shown', () => {
     expect(faultsIn([listed('0.0', 4000, ['2.0', 3], ...kept(4))])).toEqual([
       'The list of 0.0 at 4000.000 began to protect 4, and no fewer than 5 are a mass.',
     ]);
+    const four = [listed('0.0', 4000, ['2.0', 3], ...kept(4))];
+    const nemesis = fault('kill leader', ['m1'], 1000, 2000);
+    expect(shownListFaults(four, evidence({ truth, notes: { nemesis } }), OF)).toEqual([]);
     const fewer = [...kept(5)].slice(1);
     const returned = [
       listed('0.0', 4000, ['2.0', 3], ...kept(5)),

@@ -1,14 +1,18 @@
 import type { Evidence } from './evidence.js';
 import { at, grouped } from './in-time.js';
-import { harmsOf, unheardMs } from './hindrances.js';
+import { type Harm, harmsOf, meets, unheardMs } from './hindrances.js';
 import { listText, trueLists, type TrueList } from './registrations.js';
 import { isList, type ListedInstance, type ListNote, type RegistryNote } from './registry-notes.js';
 import { ENOUGH } from './subscriptions.js';
 
+/** So long after an interruption no number of losses is too small to be protected, and it may take as long as a freeze to end. */
+const INTERRUPTED_MS = 45_000;
+
 /**
  * Every list that a process shows is one that etcd held, in the order in which etcd held them: so it is never empty
  * but when etcd has none, never lacks one that is there, and shows none again that was gone. What is protected is
- * beside that, must be gone from etcd, and begins with no fewer than `protectsFrom` at a time. Nobody is in it twice.
+ * beside that, must be gone from etcd, and begins with no fewer than `protectsFrom` at a time, but shortly after a fault, which may
+ * have been an interruption. Nobody is in it twice.
  */
 export function shownListFaults(
   notes: readonly RegistryNote[],
@@ -24,7 +28,7 @@ export function shownListFaults(
   const byProcess = grouped(notes.filter(isList), ({ process }) => process);
   return [...byProcess.values()].flatMap((its) => [
     ...untrueLists(its, lists),
-    ...wronglyProtected(its, protectsFrom),
+    ...wronglyProtected(its, protectsFrom, harms),
   ]);
 }
 
@@ -68,13 +72,18 @@ function whatIsWrong(
   return `showed ${shown || 'none but protected ones'}, and etcd did not hold that ${hence}.`;
 }
 
-function wronglyProtected(notes: readonly ListNote[], protectsFrom: number): string[] {
+function wronglyProtected(
+  notes: readonly ListNote[],
+  protectsFrom: number,
+  harms: readonly Harm[],
+): string[] {
   let before = 0;
   return notes.flatMap((note) => {
     const count = note.list.filter(([, , , isProtected]) => isProtected).length;
     const isFault = before === 0 && count > 0 && count < protectsFrom;
     before = count;
-    if (!isFault) return [];
+    const lately = { from: note.t - INTERRUPTED_MS, to: note.t };
+    if (!isFault || harms.some((harm) => meets(harm, lately))) return [];
     return [
       `${where(note)} began to protect ${count}, and no fewer than ${protectsFrom} are a mass.`,
     ];

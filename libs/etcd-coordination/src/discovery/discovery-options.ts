@@ -4,7 +4,7 @@ export interface ProtectionOptions {
   readonly maxLossShare?: number;
   /** The window, in milliseconds. Default 10,000. */
   readonly windowMs?: number;
-  /** Fewer losses than this are always believed. Default 5. */
+  /** Fewer losses than this are believed, but within 30 s of an interruption, when none are too few. Default 5. */
   readonly atLeast?: number;
   /** How long a lost instance is kept at most, in milliseconds. Default 300,000. */
   readonly holdMs?: number;

@@ -258,6 +258,24 @@ describe('a service that is followed', () => {
     expect(discovery.statuses()).toMatchObject([{ instances: 8, protected: 5 }]);
   });
 
+  it('and is emptied by leases that ran out in an outage is not, however few there are', async () => {
+    for (const id of ['b', 'c']) register(id);
+    await discovery.ready('s');
+    kv.interrupt();
+    for (const id of ['a', 'b', 'c']) kv.delete(instanceKey('ns', 's', id));
+    expect(discovery.instances('s').map(({ id, isProtected }) => [id, isProtected])).toEqual([
+      ['a', true],
+      ['b', true],
+      ['c', true],
+    ]);
+    for (const id of ['a', 'b', 'c']) register(id);
+    expect(discovery.statuses()).toMatchObject([{ instances: 3, protected: 0 }]);
+    // A while after it, deaths are deaths again.
+    await clock.advance(30_000);
+    for (const id of ['a', 'b', 'c']) kv.delete(instanceKey('ns', 's', id));
+    expect(ids()).toEqual([]);
+  });
+
   describe('and whose list is refused', () => {
     it('keeps what is known, and is asked for again until it is shown', async () => {
       await discovery.ready('s');

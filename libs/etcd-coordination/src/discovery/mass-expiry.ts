@@ -75,7 +75,11 @@ export class MassExpiry {
     for (const id of this.kept.keys()) this.kept.set(id, now);
   }
 
-  take({ came, left, lost, back }: Moves, now: number): Judgement {
+  /**
+   * @param isAfterOutage whether nobody could keep a lease until shortly before: then no number of losses is
+   * too small to be the registry's fault
+   */
+  take({ came, left, lost, back }: Moves, now: number, isAfterOutage = false): Judgement {
     if (!this.options) return { ...NOTHING, forgotten: lost };
     const { forgotten, released } = this.pass(this.options, now);
     for (const id of [...came, ...back]) {
@@ -86,7 +90,11 @@ export class MassExpiry {
     this.population += delta;
     if (delta !== 0) this.flow.push({ at: now, delta });
     for (const id of lost) this.lost.set(id, now);
-    const { kept, began } = this.judge(this.options, lost.length > 0, now);
+    const { kept, began } = this.judge(
+      { ...this.options, ...(isAfterOutage && { atLeast: 1 }) },
+      lost.length > 0,
+      now,
+    );
     return { kept, released, forgotten, began, ended: this.end() };
   }
 

@@ -20,6 +20,12 @@ import { SortedById } from './sorted-by-id.js';
 /** Between two attempts to follow what etcd refuses to show, in milliseconds. */
 const REFUSED_RETRY_MS = 10_000;
 
+/**
+ * So long after an interruption losses may be of leases that ran out because etcd was away: a database that is
+ * back gives each its time anew, and sessions need some to find it.
+ */
+const AFTER_OUTAGE_MS = 30_000;
+
 /** One instance's change. */
 export interface InstanceChange {
   readonly id: string;
@@ -221,7 +227,9 @@ export class ServiceView {
     this.table.take(changes, standings);
     const moves = movesOf(standings);
     for (const id of moves.over) this.table.forget(id);
-    this.settle(standings.keys(), this.guard.take(moves, this.ground.client.clock.now()));
+    const isAfterOutage = this.view.restoredMs() < AFTER_OUTAGE_MS;
+    const now = this.ground.client.clock.now();
+    this.settle(standings.keys(), this.guard.take(moves, now, isAfterOutage));
   }
 
   /** Time alone has ended some protection. */

@@ -11,6 +11,8 @@ export class Currency {
   private at = -Infinity;
   /** Up to here what is told is old, whenever it comes; null if it is not known yet up to where. */
   private oldUpTo: bigint | null = 0n;
+  /** When the watch stood again after its last interruption; Infinity while it is interrupted. */
+  private restoredAt = -Infinity;
 
   constructor(private readonly clock: MonotonicClock) {}
 
@@ -22,6 +24,21 @@ export class Currency {
   /** Milliseconds since then. */
   ageMs(): number {
     return this.clock.now() - this.at;
+  }
+
+  /** Milliseconds since the watch stands again after an interruption: 0 until it does, Infinity if there was none. */
+  get restoredMs(): number {
+    return Math.max(0, this.clock.now() - this.restoredAt);
+  }
+
+  interrupted(): void {
+    this.restoredAt = Infinity;
+  }
+
+  /** The watch stands at a member that is at this revision: until it was told that, what it is told is old. */
+  stands(revision: bigint): void {
+    if (this.restoredAt === Infinity) this.restoredAt = this.clock.now();
+    this.behind(revision);
   }
 
   /** A list was asked for at a moment, and is here. */

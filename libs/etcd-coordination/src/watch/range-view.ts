@@ -138,6 +138,11 @@ export class RangeView<K extends HeldKey> {
     return this.currency.ageMs();
   }
 
+  /** Milliseconds since its watch stands again after an interruption: 0 until it does, Infinity if there was none. */
+  restoredMs(): number {
+    return this.currency.restoredMs;
+  }
+
   /** Ends the view. Whoever still listens is told, once. */
   close(): void {
     if (this.closed) return;
@@ -210,8 +215,7 @@ export class RangeView<K extends HeldKey> {
         if (!this.pending && this.isOther(clusterId)) {
           return this.beginElsewhere(`its cluster's id is ${clusterId} now`);
         }
-        // Until it has come to where its member was, it is told what happened meanwhile.
-        this.currency.behind(revision);
+        this.currency.stands(revision);
         if (!resumed) {
           this.since = revision;
           if (this.pending) void this.list(round, 1);
@@ -222,7 +226,10 @@ export class RangeView<K extends HeldKey> {
         this.check.startSoon();
       },
       // What differs may have to wait for the next stream: no loss, however long that takes.
-      interrupted: () => this.check.stop(),
+      interrupted: () => {
+        this.currency.interrupted();
+        this.check.stop();
+      },
       events: (events) => {
         if (this.pending) for (const event of events) this.pending.push(event);
         else this.apply(events);
