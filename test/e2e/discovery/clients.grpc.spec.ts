@@ -13,6 +13,10 @@ import { Client, type ClientGrpc, Transport } from '@nestjs/microservices';
 import { firstValueFrom, type Observable } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { DiscoveredClientsModule } from '../../../libs/etcd-coordination/src/microservices/index.js';
+import {
+  PROBE_SOURCE,
+  type ServiceInstance,
+} from '../../../libs/etcd-coordination/src/registry/service-instance.js';
 import { failureOf } from '../../support/failure-of.js';
 import type { FakeServicePool } from '../../support/fake-service-pool.js';
 import { freePort } from '../../support/free-port.js';
@@ -124,6 +128,19 @@ describe("Nest's own gRPC transport", () => {
     expect(refused).toMatchObject({
       details: expect.stringContaining('No instance of the service "stock"') as string,
     });
+  });
+
+  it('calls those whom only a prober finds down where nobody is up', async () => {
+    const [a, b] = [await serveGrpc('a'), await serveGrpc('b')];
+    const down = ({ instance }: typeof a): ServiceInstance => {
+      const word = { source: PROBE_SOURCE, state: 'down', by: 'p', reason: null } as const;
+      return { ...instance, state: 'down', words: [...instance.words, word] };
+    };
+    const pool = poolOf(down(a), b.instance);
+    const stock = await stockOf(pool);
+    expect(await reserve(stock)).toBe('b');
+    pool.show([down(a), { ...b.instance, state: 'draining' }]);
+    await waitFor(async () => (await reserve(stock)) === 'a', { what: 'the doubted one' });
   });
 
   it('calls the others when one refuses', async () => {

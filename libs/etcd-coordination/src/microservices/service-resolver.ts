@@ -1,8 +1,9 @@
 import { experimental, type ChannelOptions, Metadata, status } from '@grpc/grpc-js';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import type { PoolSource } from '../discovery/call/service-fetch.js';
-import type { ServicePool } from '../discovery/service-pool.js';
+import { CUT_OFF_AFTER_MS, type ServicePool } from '../discovery/service-pool.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
+import { isDownForProbersOnly } from '../discovery/down-for-probers.js';
 import { NoInstanceError } from '../discovery/discovery.errors.js';
 import { UnboundClientError } from './microservices.errors.js';
 
@@ -25,9 +26,6 @@ const ROUND_ROBIN: ServiceConfig = {
   loadBalancingConfig: [{ round_robin: {} }],
   methodConfig: [],
 };
-
-/** A list that was not confirmed for so long, in milliseconds, takes no address away that was known. */
-const CUT_OFF_AFTER_MS = 5000;
 
 /**
  * The options of a channel that may be made to `etcd-service:///<service>`: gRPC then follows the service's
@@ -120,9 +118,7 @@ export class ServiceResolver implements experimental.Resolver {
   }
 
   private tell(pool: ServicePool, instances: readonly ServiceInstance[]): void {
-    const able = instances.filter(
-      ({ protocol, state }) => state === 'up' && (protocol === 'grpc' || protocol === 'grpcs'),
-    );
+    const able = ableOf(instances);
     if (able.length === 0 && this.told && pool.ageMs() > CUT_OFF_AFTER_MS) return;
     const addresses = able.map(({ host, port }) => ({ host, port }));
     const now = JSON.stringify(addresses);
@@ -131,7 +127,7 @@ export class ServiceResolver implements experimental.Resolver {
     this.told = now;
     const endpoints = addresses.map((address) => ({ addresses: [address] }));
     const { service } = pool;
-    const what = `The service "${service}" has ${instances.length} instances, of which ${able.length} are up and speak gRPC`;
+    const what = `The service "${service}" has ${instances.length} instances, of which ${able.length} can take calls and speak gRPC`;
     this.listener(experimental.statusOrFromValue(endpoints), {}, this.config, what);
     // With no address at all, round_robin would have calls wait without end.
     if (able.length === 0)
@@ -154,6 +150,13 @@ export class ServiceResolver implements experimental.Resolver {
     const isConfigured = this.options['grpc.service_config'] !== undefined;
     return isConfigured ? null : experimental.statusOrFromValue(ROUND_ROBIN);
   }
+}
+
+function ableOf(instances: readonly ServiceInstance[]): readonly ServiceInstance[] {
+  const speaking = instances.filter(({ protocol }) => protocol === 'grpc' || protocol === 'grpcs');
+  const up = speaking.filter(({ state }) => state === 'up');
+  // A prober that finds everybody down is more likely wrong than right.
+  return up.length > 0 ? up : speaking.filter(isDownForProbersOnly);
 }
 
 function serviceOf(path: string): string {
