@@ -12,11 +12,12 @@ import {
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { firstValueFrom, from, lastValueFrom, toArray, type Observable } from 'rxjs';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { NoInstanceError } from '../../../libs/etcd-coordination/src/discovery/discovery.errors.js';
 import { runOwning } from '../../../libs/etcd-coordination/src/context/ownership-context.js';
 import { CallTimeoutError } from '../../../libs/etcd-coordination/src/discovery/call/call.errors.js';
 import {
+  ClosedClientError,
   DiscoveredClient,
   type DiscoveredClientOptions,
   DiscoveredClientsModule,
@@ -26,6 +27,7 @@ import {
   SharedClientError,
   UnboundClientError,
 } from '../../../libs/etcd-coordination/src/microservices/index.js';
+import { InstanceClient } from '../../../libs/etcd-coordination/src/microservices/instance-client.js';
 import type { ServiceInstance } from '../../../libs/etcd-coordination/src/registry/service-instance.js';
 import { failureOf } from '../../support/failure-of.js';
 import { FakeServicePool } from '../../support/fake-service-pool.js';
@@ -224,6 +226,67 @@ describe('a client of messages that follows the registry', () => {
     const once = clientOf(poolOf(a), { call: { timeoutMs: 100 } });
     const late = await failureOf(firstValueFrom(once.send('reserve', '1')));
     expect(late).toBeInstanceOf(CallTimeoutError);
+  });
+
+  it('sends no event any more whose attempt is over before there was a connection', async () => {
+    const a = await serve('a');
+    const pool = poolOf(a.instance);
+    const client = clientOf(pool, { call: { timeoutMs: 50, attempts: 1 } });
+    const connect = InstanceClient.prototype.connect;
+    let goOn!: () => void;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    vi.spyOn(InstanceClient.prototype, 'connect').mockImplementationOnce(async function (
+      this: InstanceClient,
+    ) {
+      await held;
+      await connect.call(this);
+    });
+    const late = await failureOf(lastValueFrom(client.emit('sold', '1')));
+    vi.restoreAllMocks();
+    expect(late).toBeInstanceOf(CallTimeoutError);
+    goOn();
+    pool.show([]);
+    await waitFor(() => openOf(client).length === 0, { what: 'the end of the first event' });
+    pool.show([a.instance]);
+    await firstValueFrom(clientOf(pool).send('reserve', '2'));
+    expect(told).toEqual(['a reserve 2']);
+  });
+
+  it('opens no connection again for what it was about to repeat as it was closed', async () => {
+    let isAsked = false;
+    const a = await tcpInstance('a', (socket) => socket.once('data', () => (isAsked = true)));
+    const b = await serve('b');
+    const pool = poolOf(a, b.instance);
+    const client = clientOf(pool, { call: { idempotent: true } });
+    const failed = failureOf(firstValueFrom(client.send('reserve', '1')));
+    await waitFor(() => isAsked, { what: 'the message' });
+    client.close();
+    expect(await failed).toBeInstanceOf(ClosedClientError);
+    expect([openOf(client), told]).toEqual([[], []]);
+    expect(pool.ends).toEqual(['a failed', 'b abandoned']);
+    pool.show([b.instance]);
+    expect(await firstValueFrom(client.send('reserve', '2'))).toBe('b:2');
+  });
+
+  it('closes connections that the other side keeps open', async () => {
+    const sockets: Socket[] = [];
+    const frozen = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.push(socket);
+      socket.resume();
+    });
+    await new Promise<void>((resolve) => frozen.listen(0, '127.0.0.1', resolve));
+    closers.push(
+      () => frozen.close(),
+      () => sockets.forEach((socket) => socket.destroy()),
+    );
+    const client = clientOf(poolOf(at('a', (frozen.address() as AddressInfo).port)));
+    const failed = failureOf(firstValueFrom(client.send('reserve', '1')));
+    await waitFor(() => sockets.length === 1, { what: 'the connection' });
+    const [open] = client.unwrap<ReadonlyMap<string, InstanceClient>>().values();
+    const netSocket = open!.unwrap<Socket>();
+    client.close();
+    await waitFor(() => netSocket.destroyed, { what: 'the end of the connection' });
+    expect(await failed).toBeInstanceOf(InstanceConnectionError);
   });
 
   it('says that there is nobody to send to', async () => {

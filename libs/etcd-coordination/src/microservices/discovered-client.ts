@@ -6,7 +6,6 @@ import type { CallAttempt } from '../discovery/call/call-options.js';
 import type { PoolSource } from '../discovery/call/service-fetch.js';
 import { SpeakingPool } from '../discovery/call/speaking-pool.js';
 import { fenceHeaders } from '../fencing/fence-headers.js';
-import type { ServiceInstance } from '../registry/service-instance.js';
 import {
   assertClientOptions,
   DEFAULT_CONNECT_TIMEOUT_MS,
@@ -143,8 +142,7 @@ export class DiscoveredClient extends ClientProxy {
   }
 
   private exchange(pattern: unknown, data: unknown, exchange: Exchange): Promise<void> {
-    return this.call(exchange.signal, async (instance, { signal }) => {
-      const { client, release } = this.follow().clients.use(instance);
+    return this.call(exchange.signal, async ({ client, release }, { signal }) => {
       try {
         await client.connect();
         signal.throwIfAborted();
@@ -158,10 +156,10 @@ export class DiscoveredClient extends ClientProxy {
   }
 
   private async deliver(pattern: unknown, data: unknown): Promise<void> {
-    await this.call(undefined, async (instance) => {
-      const { client, release } = this.follow().clients.use(instance);
+    await this.call(undefined, async ({ client, release }, { signal }) => {
       try {
         await client.connect();
+        signal.throwIfAborted();
         await client.event(this.packet(pattern, data));
       } finally {
         release();
@@ -171,10 +169,13 @@ export class DiscoveredClient extends ClientProxy {
 
   private async call(
     signal: AbortSignal | undefined,
-    made: (instance: ServiceInstance, call: CallAttempt) => Promise<void>,
+    made: (used: ReturnType<InstanceClients['use']>, call: CallAttempt) => Promise<void>,
   ): Promise<void> {
-    const { pool } = this.follow();
-    await callService(pool, made, { ...this.options.call, ...(signal ? { signal } : {}) });
+    // Once for all attempts: what is closed meanwhile is not to be opened again by another one.
+    const { pool, clients } = this.follow();
+    const options = { ...this.options.call, ...(signal ? { signal } : {}) };
+    // What this throws at once is no word on the instance.
+    await callService(pool, (instance, call) => made(clients.use(instance), call), options);
   }
 
   /** What the hook of the application adds to it, and the fences of the sender. */

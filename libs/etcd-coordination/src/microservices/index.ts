@@ -5,6 +5,7 @@ export {
   DiscoveredClientsModule,
 } from './discovered-clients.module.js';
 export {
+  ClosedClientError,
   InstanceConnectionError,
   InvalidClientOptionError,
   RegistryMissingError,

@@ -56,6 +56,15 @@ export class InstanceClient extends ClientTCP {
     }
   }
 
+  /** Does not wait for the other side to close as well: one that hangs never would, and hold up the end of the process. */
+  override close(): void {
+    const socket = socketOf(this.socket);
+    super.close();
+    // What was written goes out before.
+    socket?.destroySoon();
+    socket?.unref();
+  }
+
   /** Sends a message when it is subscribed to, and gives its answers. */
   request(packet: ReadPacket): Observable<unknown> {
     return new Observable((subscriber) => this.publish(packet, this.createObserver(subscriber)));

@@ -1,6 +1,7 @@
 import type { ServiceInstance } from '../registry/service-instance.js';
 import type { ServicePool } from '../discovery/service-pool.js';
 import { InstanceClient, type InstanceClientSettings } from './instance-client.js';
+import { ClosedClientError } from './microservices.errors.js';
 
 /** A client of one instance, and how many messages wait for it. */
 interface Entry {
@@ -14,9 +15,10 @@ interface Entry {
 export class InstanceClients {
   private readonly entries = new Map<string, Entry>();
   private readonly following: { unsubscribe(): void };
+  private closed = false;
 
   constructor(
-    pool: ServicePool,
+    private readonly pool: ServicePool,
     private readonly settings: Pick<InstanceClientSettings, 'connectTimeoutMs' | 'tcp'>,
   ) {
     this.following = pool.instances$.subscribe((instances) => this.keepOnly(instances));
@@ -27,8 +29,13 @@ export class InstanceClients {
     return new Map([...this.entries].map(([address, { client }]) => [address, client]));
   }
 
-  /** Uses the client of an instance. Call `release` when it is not used any more. */
+  /**
+   * Uses the client of an instance. Call `release` when it is not used any more.
+   *
+   * @throws {ClosedClientError} once they are closed
+   */
   use({ address, host, port }: ServiceInstance): { client: InstanceClient; release: () => void } {
+    if (this.closed) throw new ClosedClientError(this.pool.service);
     let entry = this.entries.get(address);
     if (!entry) {
       const client = new InstanceClient({ ...this.settings, host, port });
@@ -48,6 +55,7 @@ export class InstanceClients {
 
   /** Closes all connections; what waits for an answer fails. */
   close(): void {
+    this.closed = true;
     this.following.unsubscribe();
     for (const { client } of this.entries.values()) client.close();
     this.entries.clear();

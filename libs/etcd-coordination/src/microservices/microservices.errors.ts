@@ -11,6 +11,16 @@ export class UnboundClientError extends EtcdCoordinationError {
   }
 }
 
+/** A client was closed while it had a message to send, or to send again, which it has not done. */
+export class ClosedClientError extends EtcdCoordinationError {
+  constructor(readonly service: string) {
+    super(
+      'CLOSED_CLIENT',
+      `The client of the service "${service}" was closed before the message was sent, or sent again: close it when what it sends has come to its end.`,
+    );
+  }
+}
+
 /** The application has no registry for a client to follow. */
 export class RegistryMissingError extends EtcdCoordinationError {
   constructor(
