@@ -108,6 +108,13 @@ describe('a snapshot of the instances', () => {
     ]);
   });
 
+  it('is still kept by its connection when another one of the process is closed that never read it', async () => {
+    await opened();
+    await new DiscoverySnapshot(file, 'ns', clock).close();
+    await opened();
+    expect(warnings()).toEqual([expect.stringMatching(/is kept by another connection/)]);
+  });
+
   it('that is empty is nobody’s', async () => {
     await writeFile(file, '');
     await written();

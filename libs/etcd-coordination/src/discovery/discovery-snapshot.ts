@@ -97,7 +97,7 @@ export class DiscoverySnapshot {
     await this.opening;
     await this.writing;
     if (isDue) await this.write();
-    if (!this.isReadonly) claimed.delete(this.file);
+    if (this.opening && !this.isReadonly) claimed.delete(this.file);
   }
 
   private async load(): Promise<void> {

@@ -31,7 +31,8 @@ export interface DiscoveryParts {
  * The other services' instances, as this process knows them: local reads of what a watch keeps
  * current, through outages of etcd and, if asked, restarts.
  *
- * A service is followed from the first time that it is asked for.
+ * A service is followed from the first time that it is asked for. What is left of one that is let go is
+ * little, and stays: give names of services, and none that a stranger can make up.
  */
 export class ServiceDiscovery {
   private readonly pools = new Map<string, FollowedPool>();
