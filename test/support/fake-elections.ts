@@ -1,10 +1,13 @@
-import { BehaviorSubject, type Observable } from 'rxjs';
+import { BehaviorSubject, NEVER, type Observable } from 'rxjs';
 import type { Fence } from '../../libs/etcd-coordination/src/context/fence.js';
 import type {
   LeaderTerm,
   TermEndReason,
 } from '../../libs/etcd-coordination/src/election/leader-term.js';
-import type { Leadership } from '../../libs/etcd-coordination/src/election/leadership.js';
+import type {
+  Candidate,
+  Leadership,
+} from '../../libs/etcd-coordination/src/election/leadership.js';
 import { TermEndedError } from '../../libs/etcd-coordination/src/election/term-ended.error.js';
 
 /** A term that lasts until the test ends it. */
@@ -56,6 +59,10 @@ export class FakeElections {
   private readonly terms = new Map<string, BehaviorSubject<FakeTerm | null>>();
   private readonly leaders = new Map<string, Leadership>();
   private epoch = 40n;
+
+  candidates$(): Observable<readonly Candidate[]> {
+    return NEVER;
+  }
 
   win(election: string): FakeTerm {
     this.lose(election);

@@ -29,6 +29,7 @@ describe('a connection that leaves', () => {
         get upUntil() {
           return upUntil();
         },
+        registrations: [{}],
         drainAll: say('drains'),
       },
       probing: { close: say('leaves the probing') },

@@ -142,7 +142,10 @@ export class CoordinationConnection {
   private async giveNotice(callMs: number): Promise<void> {
     const { registry, client, options } = this.parts;
     // Even if there is none yet: from now on none is registered, or resumes.
-    await this.step('saying that its services drain', callMs, () => registry.drainAll());
+    const drained = registry.drainAll();
+    if (registry.registrations.length > 0) {
+      await this.step('saying that its services drain', callMs, () => drained);
+    }
     // Nobody calls what was never up, as in a start that fails. Who has drained before has given part of the notice.
     const leftMs = registry.upUntil + options.shutdown.noticeMs - client.clock.now();
     if (leftMs > 0) await pause(client.clock, leftMs);

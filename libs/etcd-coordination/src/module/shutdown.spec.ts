@@ -113,6 +113,7 @@ describe('shutdown', () => {
       .map(([line]) => String(line))
       .filter((line) => line.startsWith('Etcd connection "default", '));
     expect(steps.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
+      'Etcd connection "default", leaving the probing: done in N ms.',
       'Etcd connection "default", leaving releases: done in N ms.',
       'Etcd connection "default", withdrawing from elections: done in N ms.',
       'Etcd connection "default", draining work under locks: done in N ms.',
