@@ -1,6 +1,6 @@
 import type { EtcdCoordinationError } from '../client/coordination.error.js';
 
-/** Where a list of instances is from: nowhere yet, a snapshot of an earlier run, or etcd. */
+/** Where a list of instances is from: nowhere yet, what was known before (an earlier run, or before it was let go), or etcd. */
 export type ListSource = 'none' | 'snapshot' | 'etcd';
 
 /** How a service that this process follows stands. */
