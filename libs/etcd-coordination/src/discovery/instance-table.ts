@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { instanceKey, parseRegistryRest, registryPrefix, verdictKey } from '../client/keys.js';
 import { decodeInstanceRecord, type InstanceRecord } from '../registry/instance-record.js';
 import {
+  OWN_SOURCE,
   PROBE_SOURCE,
   worse,
   type HealthWord,
@@ -178,7 +179,7 @@ export class InstanceTable {
     const { address, protocol, host, port, zone, weight, version, metadata, probe } = record;
     const own: HealthWord = {
       state: record.state,
-      source: 'instance',
+      source: OWN_SOURCE,
       by: record.by,
       reason: record.reason,
     };

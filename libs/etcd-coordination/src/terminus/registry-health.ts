@@ -1,6 +1,6 @@
 import type { CoordinationConnection } from '../module/coordination-connection.js';
 import type { Registration } from '../registry/registration.js';
-import { PROBE_SOURCE, worse, type HealthWord } from '../registry/service-instance.js';
+import { OWN_SOURCE, PROBE_SOURCE, worse, type HealthWord } from '../registry/service-instance.js';
 import type { PartHealth } from './part-health.js';
 
 /** How the instances that this process has registered stand, and who says the worst of each. */
@@ -42,6 +42,6 @@ function worst(words: readonly HealthWord[]): HealthWord {
 }
 
 function sentence(name: string, { state, source, by, reason }: HealthWord): string {
-  const says = source === 'instance' ? 'itself' : `"${source}"${by && ` (${by})`}`;
+  const says = source === OWN_SOURCE ? 'itself' : `"${source}"${by && ` (${by})`}`;
   return `${name} is ${state}, says ${says}${reason === null ? '' : `: ${reason}`}.`;
 }
