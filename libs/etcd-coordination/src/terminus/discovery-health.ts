@@ -39,7 +39,7 @@ function faultsOf(status: ServiceStatus, isNeeded: boolean): string[] {
   const name = `the service "${service}"`;
   return [
     ...(source === 'snapshot'
-      ? [`The instances of ${name} are those of the snapshot, until etcd answers.`]
+      ? [`The instances of ${name} are those that were known before, until etcd answers.`]
       : []),
     ...(kept > 0
       ? [`${kept} instances of ${name} are gone from etcd, and kept as protected.`]
