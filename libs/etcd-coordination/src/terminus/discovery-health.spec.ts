@@ -45,7 +45,7 @@ it('misses what there is no list of', () => {
 });
 
 it.each([
-  ['the list of a snapshot', { source: 'snapshot' }, 'those of the snapshot'],
+  ['the list of a snapshot', { source: 'snapshot' }, 'those that were known before'],
   ['protected instances', { protected: 5 }, '5 instances of the service "inventory" are gone'],
   ['a refusal', { error: new EtcdPermissionDeniedError('A read', 'app') }, 'may be old'],
 ] as const)('is degraded by %s', (_, status, words) => {
