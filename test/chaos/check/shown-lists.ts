@@ -1,23 +1,19 @@
 import type { Evidence } from './evidence.js';
 import { at, grouped } from './in-time.js';
-import { type Harm, harmsOf, meets, unheardMs } from './hindrances.js';
+import { harmsOf, unheardMs } from './hindrances.js';
 import { listText, trueLists, type TrueList } from './registrations.js';
 import { isList, type ListedInstance, type ListNote, type RegistryNote } from './registry-notes.js';
 import { ENOUGH } from './subscriptions.js';
 
-/** So long after an interruption no number of losses is too small to be protected, and it may take as long as a freeze to end. */
-const INTERRUPTED_MS = 45_000;
-
 /**
  * Every list that a process shows is one that etcd held, in the order in which etcd held them: so it is never empty
  * but when etcd has none, never lacks one that is there, and shows none again that was gone. What is protected is
- * beside that, must be gone from etcd, and begins with no fewer than `protectsFrom` at a time, but shortly after a fault, which may
- * have been an interruption. Nobody is in it twice.
+ * beside that: how few may be after an interruption nobody but the list's own process can tell. Nobody is in it twice.
  */
 export function shownListFaults(
   notes: readonly RegistryNote[],
   evidence: Pick<Evidence, 'truth' | 'notesOf'>,
-  { service, protectsFrom }: { readonly service: string; readonly protectsFrom: number },
+  { service }: { readonly service: string },
 ): string[] {
   const harms = harmsOf(evidence);
   // It was so no later than it was told, and that may have been late.
@@ -26,10 +22,7 @@ export function shownListFaults(
     t: one.t - unheardMs(one.t, harms),
   }));
   const byProcess = grouped(notes.filter(isList), ({ process }) => process);
-  return [...byProcess.values()].flatMap((its) => [
-    ...untrueLists(its, lists),
-    ...wronglyProtected(its, protectsFrom, harms),
-  ]);
+  return [...byProcess.values()].flatMap((its) => untrueLists(its, lists));
 }
 
 function untrueLists(notes: readonly ListNote[], lists: readonly TrueList[]): string[] {
@@ -70,24 +63,6 @@ function whatIsWrong(
     return `went back to what etcd had at revision ${earlier.revision}, after that of ${revision}.`;
   }
   return `showed ${shown || 'none but protected ones'}, and etcd did not hold that ${hence}.`;
-}
-
-function wronglyProtected(
-  notes: readonly ListNote[],
-  protectsFrom: number,
-  harms: readonly Harm[],
-): string[] {
-  let before = 0;
-  return notes.flatMap((note) => {
-    const count = note.list.filter(([, , , isProtected]) => isProtected).length;
-    const isFault = before === 0 && count > 0 && count < protectsFrom;
-    before = count;
-    const lately = { from: note.t - INTERRUPTED_MS, to: note.t };
-    if (!isFault || harms.some((harm) => meets(harm, lately))) return [];
-    return [
-      `${where(note)} began to protect ${count}, and no fewer than ${protectsFrom} are a mass.`,
-    ];
-  });
 }
 
 function moreThanOnce(list: readonly ListedInstance[]): string[] {

@@ -1,4 +1,3 @@
-import { DEFAULT_PROTECTION } from '../../../../libs/etcd-coordination/src/discovery/discovery-options.js';
 import { awaitedInstances } from '../../check/awaited-instances.js';
 import { deadInEtcdFaults, listedDeadFaults } from '../../check/dead-instances.js';
 import type { Evidence } from '../../check/evidence.js';
@@ -12,7 +11,6 @@ import type { ChaosWork } from '../work.js';
 import { SERVICE } from './registry-names.js';
 
 const WORK = 'registry';
-const PROTECTS = { service: SERVICE, protectsFrom: DEFAULT_PROTECTION.atLeast };
 const DEATHS = { service: SERVICE, settleMs: nextCallMs() };
 
 /** Every process is an instance of one service, follows its list, and calls it. */
@@ -25,7 +23,7 @@ export const registry: ChaosWork = {
     const notes = notesOf(evidence);
     return {
       registry: [
-        ...shownListFaults(notes, evidence, PROTECTS),
+        ...shownListFaults(notes, evidence, { service: SERVICE }),
         ...listedDeadFaults(notes, evidence, DEATHS),
         ...deadInEtcdFaults(evidence, DEATHS),
         ...callFaults(notes),
