@@ -27,6 +27,8 @@ export const LAYERS = {
   // An instance is discovered in what the registry wrote.
   // Whom it calls is sent the fences of the running call chain.
   discovery: { folders: [...BELOW_FEATURES, 'registry', 'fencing'] },
+  // Its rules are configurations, which turn while everything runs.
+  traffic: { folders: [...BELOW_FEATURES, 'config'] },
   // What several features need of Nest: its objects, marked methods, metadata.
   nest: { folders: ['client'] },
   watch: { folders: ['session', 'client'] },
