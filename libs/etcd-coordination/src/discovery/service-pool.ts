@@ -32,8 +32,11 @@ export interface BeginOptions extends ChooseOptions {
   readonly tried?: ReadonlySet<string>;
 }
 
-/** A list that was not confirmed for so long, in milliseconds, is taken for cut off from etcd. */
-export const CUT_OFF_AFTER_MS = 5000;
+/**
+ * A list that was not confirmed for so long, in milliseconds, is taken for cut off from etcd: twice the
+ * time after which a watch asks its member for progress at the latest, see `StreamPulse`.
+ */
+export const CUT_OFF_AFTER_MS = 10_000;
 
 /** One call of one instance, from its choice to its end. One of its three ends is told, once; later ones are ignored. */
 export interface Attempt {
