@@ -1,5 +1,5 @@
 import type { Observable, Subscriber, Subscription } from 'rxjs';
-import { onAbort } from '../discovery/call/abort-links.js';
+import { onAbort } from '../context/abort-links.js';
 
 /** A message on its way to one instance or another, and the answers that its sender waits for. */
 export class Exchange {

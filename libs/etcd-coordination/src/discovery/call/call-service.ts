@@ -5,7 +5,7 @@ import { retryDelay } from '../../client/retry-delay.js';
 import type { ServiceInstance } from '../../registry/service-instance.js';
 import { InvalidDiscoveryOptionError, NoInstanceError } from '../discovery.errors.js';
 import type { Attempt, BeginOptions } from '../service-pool.js';
-import { onAbort, ownerSignals } from './abort-links.js';
+import { onAbort, ownerSignals } from '../../context/abort-links.js';
 import { CallTimeoutError } from './call.errors.js';
 import type { CallAttempt, CallOptions, ServiceCall } from './call-options.js';
 import { reachOf } from './failures.js';

@@ -1,6 +1,6 @@
 import type { ServicePool } from '../service-pool.js';
 import { InvalidDiscoveryOptionError } from '../discovery.errors.js';
-import { abortWhileHeld, onAbort, ownerSignals } from './abort-links.js';
+import { abortWhileHeld, onAbort, ownerSignals } from '../../context/abort-links.js';
 import type { CallAttempt, CallOptions } from './call-options.js';
 import { type CallGround, callService } from './call-service.js';
 import { CALL_OPTION_NAMES } from './read-call-options.js';

@@ -1,4 +1,4 @@
-import { currentOwners } from '../../context/ownership-context.js';
+import { currentOwners } from './ownership-context.js';
 
 /** Whom each signal is to tell. One listener each: hundreds of calls may wait for the same signal. */
 const followers = new WeakMap<AbortSignal, Set<() => void>>();
