@@ -45,6 +45,10 @@ export class RangeWatch {
   cancelled = false;
   private next: bigint | null;
   private stood = false;
+  /** It begins at a revision that its member has yet to reach. */
+  private ahead = false;
+  /** It was asked for once more on the stream on which it stands. */
+  private again = false;
   private fragments: IEvent[] = [];
 
   constructor(
@@ -58,6 +62,7 @@ export class RangeWatch {
   /** What asks etcd for it, from where it was interrupted. */
   createRequest(fragment: boolean): IWatchCreateRequest {
     this.id = null;
+    this.ahead = this.again = false;
     // The parts that an interrupted stream had told of a revision come again, all of them.
     this.fragments = [];
     return {
@@ -68,10 +73,27 @@ export class RangeWatch {
     };
   }
 
+  /**
+   * As {@link createRequest}, from one revision earlier, which is told again and passed over. Null if the
+   * watch keeps its stream from nothing: etcd answers no request for progress on a stream that has a
+   * watch from a revision to come, for as long as nothing is written at all (etcd-io/etcd#20229).
+   */
+  createAgainRequest(fragment: boolean): IWatchCreateRequest | null {
+    if (!this.ahead || this.next === null || this.fragments.length > 0) return null;
+    const request = this.createRequest(fragment);
+    this.again = true;
+    return { ...request, start_revision: (this.next - 1n).toString() };
+  }
+
   created({ watch_id, header }: IWatchResponse): void {
     this.id = watch_id;
     this.refusals = 0;
     const revision = BigInt(header.revision);
+    // It stood all the while.
+    const isAgain = this.again;
+    this.again = false;
+    this.ahead = !isAgain && this.next !== null && revision < this.next;
+    if (isAgain) return;
     // Asked for "from now on", the member begins after the revision in its header. In all
     // other cases the header says nothing of what has been told.
     this.next ??= revision + 1n;
@@ -82,6 +104,7 @@ export class RangeWatch {
 
   /** Takes one answer of etcd; a fragmented one is told when its last part is here. */
   take({ events, fragment }: IWatchResponse): void {
+    this.ahead = false;
     for (const event of events) this.fragments.push(event);
     if (fragment || this.fragments.length === 0) return;
     const from = this.next!;

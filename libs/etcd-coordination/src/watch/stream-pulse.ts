@@ -6,6 +6,8 @@ import type { EtcdClient } from '../client/etcd-client.js';
 const TICK_MS = 500;
 /** Silent for this many ticks, the stream is asked for a sign of life. */
 const ASK_AFTER = 3;
+/** Silent for this many all the same, what may keep it from an answer is put out of the way. */
+const BEGIN_AGAIN_AFTER = 4;
 /** Without word of progress for this many, it is asked too: events of one watch say nothing of the others. */
 const ASK_FOR_PROGRESS_AFTER = 10;
 /** Silent for this many, the member itself is asked. */
@@ -37,6 +39,8 @@ export class StreamPulse {
     private readonly dead: () => void,
     /** This process stood still: what comes now may have been on its way since long ago. */
     private readonly stoodStill: () => void = () => undefined,
+    /** It has not answered at once, as a stream does that has nothing else to tell. */
+    private readonly unanswered: () => void = () => undefined,
   ) {
     this.beatAt = client.clock.now();
     this.cancelTimer = every(client.clock, TICK_MS, () => this.tick());
@@ -72,6 +76,7 @@ export class StreamPulse {
     this.ticksWithoutProgress += 1;
     const overdue = this.ticksWithoutProgress % ASK_FOR_PROGRESS_AFTER === 0;
     if (this.silentTicks === ASK_AFTER || overdue) this.stream.write({ progress_request: {} });
+    if (this.silentTicks === BEGIN_AGAIN_AFTER) this.unanswered();
     if (this.silentTicks >= PROBE_AFTER && !this.probing) void this.probe();
   }
 

@@ -161,6 +161,7 @@ export class WatchHub {
         this.reconnectLater();
       },
       () => void this.findOutHowFarBehind(stream),
+      () => this.beginAgain(stream),
     );
     for (const watch of this.watches) this.create(stream, watch);
   }
@@ -168,6 +169,17 @@ export class WatchHub {
   private create(stream: WatchStream, watch: RangeWatch): void {
     this.unanswered.push(watch);
     stream.write({ create_request: watch.createRequest(this.fragmenting) });
+  }
+
+  /** Progress was asked for in vain: what keeps the member from answering is begun again. */
+  private beginAgain(stream: WatchStream): void {
+    for (const [id, watch] of this.byId) {
+      const request = watch.createAgainRequest(this.fragmenting);
+      if (!request) continue;
+      this.cancelOnStream(id);
+      this.unanswered.push(watch);
+      stream.write({ create_request: request });
+    }
   }
 
   private receive(response: IWatchResponse): void {
