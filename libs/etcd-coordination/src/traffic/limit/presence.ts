@@ -1,0 +1,93 @@
+import type { MonotonicClock } from '../../client/clock.js';
+
+/** The others have so long to hear of a newcomer; they hear of it within milliseconds. */
+export const GRACE_MS = 500;
+/** A newcomer waits so long for etcd. */
+const PATIENCE_MS = 5000;
+/** A process that did not run for so long may be taken for dead by others. */
+const HELD_UP_MS = 800;
+/** So long it waits to be heard of again; without etcd, it goes on as it was. */
+const WAKING_MS = 1000;
+
+/**
+ * Whether a process may use its share: whether the others know of it.
+ *
+ * A newcomer may once it has seen its own record and the grace is over, or when its patience is: that is what
+ * a start without etcd comes to. One that was held up, by the machine, a frozen virtual machine or its
+ * own work, may again when it has seen a beat that it sent since.
+ */
+export class Presence {
+  /** Resolves when it may for the first time. */
+  readonly joined: Promise<void>;
+  private settle!: { resolve: () => void; reject: (error: Error) => void };
+  private admitsFrom: number;
+  private isKnown = false;
+  private turnedAt: number;
+  private wakesAt = -Infinity;
+  private wokeAt: number | null = null;
+  /** When each beat was sent that was not seen yet. */
+  private readonly sent = new Map<number, number>();
+  private cancelTimer: () => void;
+
+  constructor(
+    private readonly clock: MonotonicClock,
+    isWithoutEtcd: boolean,
+    private readonly heldUp: () => void,
+  ) {
+    this.joined = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
+    // Not everybody asks.
+    this.joined.catch(() => undefined);
+    const now = clock.now();
+    this.turnedAt = now;
+    const patience = isWithoutEtcd ? 0 : PATIENCE_MS;
+    this.admitsFrom = now + patience;
+    this.cancelTimer = clock.setTimer(() => this.settle.resolve(), patience, { unref: true });
+  }
+
+  admits(now: number): boolean {
+    return now >= this.admitsFrom && (this.wokeAt === null || now >= this.wakesAt);
+  }
+
+  /** The process runs. To be called often: a gap says that it did not. */
+  turn(now: number): void {
+    const gap = now - this.turnedAt;
+    this.turnedAt = now;
+    if (gap < HELD_UP_MS) return;
+    this.wokeAt = now;
+    this.wakesAt = now + WAKING_MS;
+    this.heldUp();
+  }
+
+  /** A beat is about to be sent. */
+  beats(beat: number, now: number): void {
+    this.sent.set(beat, now);
+  }
+
+  /** The watch shows a beat of its own. Gives whether it is a new one. */
+  heard(beat: number, now: number): boolean {
+    const sentAt = this.sent.get(beat);
+    if (sentAt === undefined) return false;
+    for (const earlier of this.sent.keys()) if (earlier <= beat) this.sent.delete(earlier);
+    if (this.wokeAt !== null && sentAt >= this.wokeAt) this.wokeAt = null;
+    if (!this.isKnown) this.joinsAt(now + GRACE_MS);
+    this.isKnown = true;
+    return true;
+  }
+
+  /** Etcd does not let it take part. */
+  refused(error: Error): void {
+    this.settle.reject(error);
+  }
+
+  close(): void {
+    this.cancelTimer();
+    this.settle.resolve();
+  }
+
+  private joinsAt(at: number): void {
+    if (this.admitsFrom <= at) return;
+    this.admitsFrom = at;
+    this.cancelTimer();
+    this.cancelTimer = this.clock.setTimer(() => this.settle.resolve(), at - this.clock.now());
+  }
+}

@@ -1,0 +1,155 @@
+import type { MonotonicClock } from '../../client/clock.js';
+import type { LiveDocument } from '../live-documents.js';
+import { FleetShare, type ShareNow } from './fleet-share.js';
+import { KeyBuckets } from './key-buckets.js';
+import type { RateLimitDecision } from './rate-limit-decision.js';
+import type { RateLimitRule } from './rate-limit-rule.js';
+import { InvalidRateLimitCallError } from './rate-limit.errors.js';
+import type { RateLimiterGround, Usage } from './share-ground.js';
+import { TokenBucket, type BucketPace } from './token-bucket.js';
+
+/** What a call is told that cannot be said when to come back. */
+const UNKNOWN_WAIT_MS = 1000;
+/** Of the calls that have no key, where each key has a limit of its own. */
+const NO_KEY = '';
+const WHOLE: ShareNow = { rate: 1, members: 1, lent: 0, borrowed: 0, until: Infinity };
+
+/** One rule in this process: its numbers, its share, and what of it is used up. */
+export class RuleLimiter {
+  private readonly bucket: TokenBucket;
+  private keys: KeyBuckets;
+  private pace: BucketPace = { perMs: 0, capacity: 1 };
+  private share: FleetShare | null = null;
+  private present: ShareNow = WHOLE;
+  private offered = 0;
+  private wasRefused = false;
+  private readonly unsubscribe: () => void;
+  private readonly clock: MonotonicClock;
+  private closed = false;
+
+  constructor(
+    private readonly ground: RateLimiterGround,
+    private readonly document: LiveDocument<RateLimitRule>,
+    private readonly changed: () => void,
+  ) {
+    this.clock = ground.client.clock;
+    const { mode, burst } = this.rule;
+    const now = this.clock.now();
+    // A newcomer to a fleet has yet to earn what it may use.
+    this.bucket = new TokenBucket(mode === 'fleet' ? 0 : burst, now);
+    this.keys = new KeyBuckets();
+    this.unsubscribe = document.onChange(() => this.turned());
+    this.turned();
+  }
+
+  /** As it stands now. */
+  get rule(): RateLimitRule {
+    return this.document.value;
+  }
+
+  /** What this process has of it now. */
+  get shareNow(): ShareNow {
+    this.refresh(this.clock.now());
+    return this.present;
+  }
+
+  /** Resolves once the rule is known, and the share if there is one. */
+  async ready(): Promise<void> {
+    await this.document.ready();
+    await this.share?.joined();
+  }
+
+  /** Decides on a call, and counts it if it is let through. Makes no call itself. */
+  check(key: string | undefined, cost: number): RateLimitDecision {
+    const now = this.clock.now();
+    if (now >= this.present.until) this.refresh(now);
+    const { rule, pace } = this;
+    if (!(cost > 0 && cost <= rule.burst)) throw this.wrongCost(cost);
+    const bucket = rule.key === 'none' ? this.bucket : this.keys.of(key ?? NO_KEY, now, pace);
+    const allowed = this.present.rate > 0 && bucket.take(now, cost, pace);
+    this.offered += cost;
+    if (!allowed) this.wasRefused = true;
+    return {
+      allowed,
+      limit: rule.limit,
+      remaining: this.present.rate > 0 ? bucket.tokens : 0,
+      retryAfterMs: allowed ? 0 : finite(bucket.waitMs(cost, pace)),
+      resetMs: finite(bucket.waitMs(pace.capacity, pace)),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.unsubscribe();
+    await this.share?.close();
+  }
+
+  /** The numbers have changed: what was used up stays so. */
+  private turned(): void {
+    const { mode, key } = this.rule;
+    if (mode === 'fleet' && !this.share && !this.closed) this.share = this.takePart();
+    if (mode === 'instance' && this.share) {
+      void this.share.close();
+      this.share = null;
+    }
+    if (key === 'none' && this.keys.size > 0) this.keys = new KeyBuckets();
+    this.refresh(this.clock.now());
+  }
+
+  /** What this process has of the limit may be another part of it, from now on or since the last one was over. */
+  private refresh(now: number): void {
+    const before = this.present;
+    const present = this.share?.now(now) ?? WHOLE;
+    const { rate, members, lent, borrowed } = present;
+    const { limit, windowMs, burst } = this.rule;
+    const perMs = (limit / windowMs) * rate;
+    // A process that has any share has room for one call.
+    const capacity = Math.max(1, burst * rate);
+    if (perMs !== this.pace.perMs || capacity !== this.pace.capacity) {
+      this.fill(Math.min(now, before.until));
+      this.pace = { perMs, capacity };
+    }
+    this.present = present;
+    const isSame =
+      before.rate === rate &&
+      before.members === members &&
+      before.lent === lent &&
+      before.borrowed === borrowed;
+    if (!isSame) this.changed();
+  }
+
+  /** Brings everything up to that moment, at the pace that held until then. */
+  private fill(now: number): void {
+    this.bucket.fill(now, this.pace);
+    this.keys.fill(now, this.pace);
+  }
+
+  private takePart(): FleetShare {
+    return new FleetShare(this.ground, {
+      name: this.document.name,
+      lends: () => this.rule.key === 'none',
+      perMs: () => this.rule.limit / this.rule.windowMs,
+      takeUsage: () => this.takeUsage(),
+      changed: () => this.refresh(this.clock.now()),
+    });
+  }
+
+  private takeUsage(): Usage {
+    const { offered, wasRefused } = this;
+    this.offered = 0;
+    this.wasRefused = false;
+    return { offered, wasRefused };
+  }
+
+  private wrongCost(cost: number): InvalidRateLimitCallError {
+    const { burst } = this.rule;
+    return new InvalidRateLimitCallError(
+      this.document.name,
+      `costs ${String(cost)}: give a number above 0, up to the burst of ${burst}, or raise the "burst" of the limit`,
+    );
+  }
+}
+
+function finite(ms: number): number {
+  return Number.isFinite(ms) ? ms : UNKNOWN_WAIT_MS;
+}
