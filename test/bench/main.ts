@@ -8,6 +8,7 @@ import { Logger } from '@nestjs/common';
 import { Etcd3 } from 'etcd3';
 import { EtcdServer } from '../support/etcd-server.js';
 import { alternate, type Measure } from './alternate.js';
+import { BatchMeasures } from './batch.measure.js';
 import { callMeasures } from './calls.measure.js';
 import { ConfigFanOut } from './config-fan-out.measure.js';
 import { configReadMeasures } from './config-read.measure.js';
@@ -37,6 +38,7 @@ const pair: [LibraryInstance, LibraryInstance] = [
 ];
 const gate = await leaderGateMeasure(endpoint);
 const configReads = await configReadMeasures(endpoint);
+const batches = new BatchMeasures(endpoint, plain, pair[0]);
 const locks = new LockMeasures(endpoint, plain, pair);
 const configFanOut = new ConfigFanOut(endpoint, pair[0].client);
 const registry = await RegistryMeasures.start(endpoint);
@@ -61,6 +63,7 @@ const measures: Measure[] = [
   ...locks.all,
   configFanOut.measure,
   ...stmMeasures(plain, pair[0]),
+  ...batches.all,
   ...slowInstance.all,
   ...registry.all,
   fleetTestMeasure(),
@@ -76,6 +79,7 @@ plain.close();
 await gate.close();
 await configReads.close();
 await configFanOut.close();
+await batches.close();
 await locks.close();
 await slowInstance.close();
 await registry.close();

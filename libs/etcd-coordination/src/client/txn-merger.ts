@@ -153,7 +153,7 @@ export class TxnMerger {
 }
 
 /** Nothing was applied, for a reason that one part may have and the others not. */
-function isOfOnePart(error: unknown): boolean {
+export function isOfOnePart(error: unknown): boolean {
   return (
     error instanceof EtcdPermissionDeniedError ||
     // Of the lease that one of them is on.

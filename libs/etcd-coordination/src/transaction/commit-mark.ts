@@ -1,9 +1,16 @@
 import type { ICompare, IRequestOp } from 'etcd3';
 import { pause } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
-import { ClientClosedError, WriteOutcomeUnknownError } from '../client/etcd.errors.js';
+import {
+  ClientClosedError,
+  LeaseNotFoundError,
+  WriteOutcomeUnknownError,
+} from '../client/etcd.errors.js';
 import { grpcFailure } from '../client/grpc-failure.js';
 import { retryDelay } from '../client/retry-delay.js';
+
+/** As etcd says it of a key that is on none. */
+export const NO_LEASE = '0';
 
 /** What stands in a mark after it was settled that a transaction was not applied. Never a name of one. */
 const SPENT = Buffer.from('-');
@@ -20,6 +27,8 @@ export class CommitMark {
   private revision = '0';
   private commits = 0;
   private current: Buffer = SPENT;
+  /** That on which the present transaction puts it. */
+  private lease = NO_LEASE;
   private retired = false;
 
   constructor(
@@ -44,6 +53,7 @@ export class CommitMark {
 
   /** Leaves the transaction's name. A lease ends the mark with this process. */
   put(lease: string): IRequestOp {
+    this.lease = lease;
     return { request_put: { key: this.key, value: this.current, lease } };
   }
 
@@ -92,6 +102,23 @@ export class CommitMark {
    */
   look(what: string): Promise<string | null> {
     return this.find(what, []);
+  }
+
+  /**
+   * Makes sure that its transaction, if it was not applied yet, never will be: however late it arrives,
+   * it comes before what is written after this. For a mark that is not used any more.
+   *
+   * @throws what etcd answers, or that it does not
+   */
+  async bar(): Promise<void> {
+    const spend = { request_put: { key: this.key, value: SPENT, lease: this.lease } };
+    try {
+      const request = { compare: [this.compare()], success: [spend], failure: [] };
+      await this.client.txn(request, { repeatable: true });
+    } catch (error) {
+      // Then its transaction is refused as well, as it puts the mark on the same lease.
+      if (!(error instanceof LeaseNotFoundError)) throw error;
+    }
   }
 
   private async find(what: string, ifUnmarked: IRequestOp[]): Promise<string | null> {

@@ -11,15 +11,13 @@ import {
 import { retryDelay } from '../client/retry-delay.js';
 import type { EtcdSession } from '../session/etcd-session.js';
 import type { SessionLease } from '../session/session-lease.js';
-import { outcomeUnknown, type CommitMark } from './commit-mark.js';
+import { NO_LEASE, outcomeUnknown, type CommitMark } from './commit-mark.js';
 import type { CommitMarks } from './commit-marks.js';
 import type { FenceGuard } from './fence-guard.js';
 import { NoSessionLeaseError, TransactionTooLargeError } from './transaction.errors.js';
 
 /** etcd's `--max-txn-ops`: so many comparisons, and so many operations, a transaction may have. */
 export const MAX_OPERATIONS = 128;
-
-const NO_LEASE = '0';
 
 /** What becomes of a key. */
 export interface PlannedWrite {
@@ -53,6 +51,12 @@ export type CommitOutcome =
       readonly reads: readonly IRangeResponse[] | null;
     };
 
+/**
+ * Told of a transaction that may yet be applied, for all that is known: `bar` makes sure that it will not
+ * be, and rejects if etcd does not answer.
+ */
+export type WhenUnsettled = (bar: () => Promise<void>) => void;
+
 /** A plan with the leases that its keys go on. */
 interface Prepared extends CommitPlan {
   readonly puts: readonly IRequestOp[];
@@ -81,7 +85,11 @@ export class Committer {
    * @throws NoSessionLeaseError if a key is to go on a lease that there is not
    * @throws WriteOutcomeUnknownError if the answer was lost and etcd could not be asked since
    */
-  async commit(plan: CommitPlan, guard: FenceGuard): Promise<CommitOutcome> {
+  async commit(
+    plan: CommitPlan,
+    guard: FenceGuard,
+    whenUnsettled?: WhenUnsettled,
+  ): Promise<CommitOutcome> {
     const compared = plan.compare.length + guard.count;
     const written = plan.writes.length;
     if (Math.max(compared, written) > MAX_OPERATIONS) {
@@ -89,15 +97,19 @@ export class Committer {
     }
     guard.assertValid();
     const prepared = await this.prepare(plan);
-    const settled = await guard.run(() => this.settled(prepared, guard));
+    const settled = await guard.run(() => this.settled(prepared, guard, whenUnsettled));
     if ('error' in settled) throw settled.error;
     return settled.outcome;
   }
 
   /** Rejects only while the transaction may still be applied. */
-  private async settled(plan: Prepared, guard: FenceGuard): Promise<Settled> {
+  private async settled(
+    plan: Prepared,
+    guard: FenceGuard,
+    whenUnsettled: WhenUnsettled | undefined,
+  ): Promise<Settled> {
     try {
-      return { outcome: await this.send(plan, guard) };
+      return { outcome: await this.send(plan, guard, whenUnsettled) };
     } catch (error) {
       if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
         throw error;
@@ -106,7 +118,11 @@ export class Committer {
     }
   }
 
-  private async send(plan: Prepared, guard: FenceGuard): Promise<CommitOutcome> {
+  private async send(
+    plan: Prepared,
+    guard: FenceGuard,
+    whenUnsettled: WhenUnsettled | undefined,
+  ): Promise<CommitOutcome> {
     if (plan.writes.length === 0) {
       const answer = await this.client.txn(requestOf(plan, guard));
       return outcomeOf(answer, plan, guard);
@@ -118,6 +134,9 @@ export class Committer {
     const mark = this.marks.take();
     try {
       return await this.sendMarked(plan, guard, mark);
+    } catch (error) {
+      if (error instanceof WriteOutcomeUnknownError) whenUnsettled?.(() => mark.bar());
+      throw error;
     } finally {
       this.marks.giveBack(mark);
     }
@@ -164,6 +183,10 @@ export class Committer {
             if (lease?.isValid() === false) {
               mark.retire();
               throw outcomeUnknown(plan.what, error);
+            }
+            // A full database takes no mark, but lets keys go.
+            if (plan.writes.every(({ value }) => value === null)) {
+              return this.sendOnce(plan, guard);
             }
             throw error;
           }

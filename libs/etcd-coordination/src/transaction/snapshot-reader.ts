@@ -1,6 +1,7 @@
 import type { IKeyValue, IRangeRequest, IRangeResponse } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { MAX_OPERATIONS } from './committer.js';
+import { readTogether } from './read-together.js';
 
 /** What a read found. */
 export interface ReadAnswer {
@@ -66,22 +67,14 @@ export class SnapshotReader {
 
   private async send(batch: readonly Waiting[]): Promise<void> {
     const at = this.snapshot === null ? {} : { revision: this.snapshot.toString() };
-    if (batch.length === 1) {
-      const answer = await this.client.range({ ...batch[0]!.request, ...at });
-      return this.answer(batch, [answer], answer.header.revision);
-    }
-    const { header, responses } = await this.client.txn({
-      compare: [],
-      success: batch.map(({ request }) => ({ request_range: { ...request, ...at } })),
-      failure: [],
-    });
-    const answers = responses.map((response) => response.response_range);
-    this.answer(batch, answers, header.revision);
+    const requests = batch.map(({ request }) => ({ ...request, ...at }));
+    const { answers, revision } = await readTogether(this.client, requests);
+    this.answer(batch, answers, revision);
   }
 
   private answer(
     batch: readonly Waiting[],
-    answers: readonly IRangeResponse[],
+    answers: readonly Omit<IRangeResponse, 'header'>[],
     headerRevision: string,
   ): void {
     const revision = this.snapshot ?? BigInt(headerRevision);

@@ -99,6 +99,15 @@ export function readLease(key: string, given: unknown): string | null {
   );
 }
 
+/** What withdraws a call. @throws InvalidTransactionError */
+export function readSignal(key: string, given: unknown): AbortSignal | undefined {
+  const { signal } = readObject(given, `the call for ${JSON.stringify(key)}`, '{ signal }');
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new InvalidTransactionError(
+    `The option "signal" of the call for ${JSON.stringify(key)} is not an AbortSignal; give that of an AbortController.`,
+  );
+}
+
 /** The bytes of a value, the caller's no more. @throws InvalidTransactionError */
 export function readValue(key: string, value: unknown): Buffer {
   if (typeof value === 'string') return Buffer.from(value);

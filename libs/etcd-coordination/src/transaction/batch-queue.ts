@@ -1,0 +1,122 @@
+import type { PlannedWrite } from './committer.js';
+import type { Round } from './rounds.js';
+
+/** A write, and whoever waits for it. */
+export interface AskedWrite extends PlannedWrite {
+  /** What it takes of a request. */
+  readonly bytes: number;
+  /** By the connection's clock. */
+  readonly acceptedAt: number;
+  resolve(result: BatchedWrite): void;
+  reject(error: unknown): void;
+}
+
+/** A write that was accepted. */
+export interface QueuedWrite extends AskedWrite {
+  /** With which those are told who wait until it is. */
+  readonly round: Round;
+}
+
+/** What came of a write. */
+export interface BatchedWrite {
+  /** The revision that it was applied at, shared by all of its transaction. */
+  readonly revision: bigint;
+}
+
+/** How much goes into one transaction. */
+export interface BatchLimits {
+  readonly writes: number;
+  readonly bytes: number;
+}
+
+/**
+ * The writes that wait, in order. At most one of a key is ever out of it: the next one is ready when
+ * that one is released. So no transaction holds a key twice, and none overtakes another's.
+ */
+export class BatchQueue {
+  /** What can be sent, oldest first. */
+  private readonly ready = new Set<QueuedWrite>();
+  private bytes = 0;
+  /** What waits behind the one of its key that is ready or out. Null for nothing. */
+  private readonly keys = new Map<string, QueuedWrite[] | null>();
+
+  constructor(
+    private readonly limits: BatchLimits,
+    /** The turn of a write has come: no other of its key is out. */
+    private readonly onTurn: (write: QueuedWrite) => void,
+  ) {}
+
+  /** How many can be sent. */
+  get readyCount(): number {
+    return this.ready.size;
+  }
+
+  /** Whether a transaction would be full. */
+  get isFull(): boolean {
+    return this.ready.size >= this.limits.writes || this.bytes >= this.limits.bytes;
+  }
+
+  /** When the oldest that can be sent was accepted; null if there is none. */
+  get oldestAt(): number | null {
+    for (const { acceptedAt } of this.ready) return acceptedAt;
+    return null;
+  }
+
+  /** Takes one in. Its turn is now, or when that before it of its key is released. */
+  enter(write: QueuedWrite): void {
+    const behind = this.keys.get(write.name);
+    if (behind === undefined) {
+      this.keys.set(write.name, null);
+      return this.onTurn(write);
+    }
+    if (behind) behind.push(write);
+    else this.keys.set(write.name, [write]);
+  }
+
+  /** One whose turn it is can be sent. */
+  makeReady(write: QueuedWrite): void {
+    this.ready.add(write);
+    this.bytes += write.bytes;
+  }
+
+  /** The next transaction's writes, each of another key: at least one, if any is ready. */
+  take(): QueuedWrite[] {
+    const batch: QueuedWrite[] = [];
+    let bytes = 0;
+    for (const write of this.ready) {
+      if (batch.length >= this.limits.writes) break;
+      if (batch.length > 0 && bytes + write.bytes > this.limits.bytes) break;
+      batch.push(write);
+      bytes += write.bytes;
+      this.ready.delete(write);
+    }
+    this.bytes -= bytes;
+    return batch;
+  }
+
+  /** A write whose turn it was has come to its end, so it is the next one's. */
+  release({ name }: QueuedWrite): void {
+    const next = this.keys.get(name)?.shift();
+    if (next) this.onTurn(next);
+    else this.keys.delete(name);
+  }
+
+  /** Takes one out that was not sent yet. False if it was. */
+  withdraw(write: QueuedWrite): boolean {
+    if (this.ready.delete(write)) {
+      this.bytes -= write.bytes;
+      this.release(write);
+      return true;
+    }
+    const behind = this.keys.get(write.name);
+    const index = behind?.indexOf(write) ?? -1;
+    if (index < 0) return false;
+    behind!.splice(index, 1);
+    return true;
+  }
+
+  /** What is not sent yet, those that are ready first. */
+  waiting(): QueuedWrite[] {
+    return [...this.ready, ...[...this.keys.values()].flatMap((behind) => behind ?? [])];
+  }
+}

@@ -1,0 +1,102 @@
+import { pause } from '../client/clock.js';
+import type { EtcdClient } from '../client/etcd-client.js';
+import { ClientClosedError, EtcdNoSpaceError } from '../client/etcd.errors.js';
+import { retryDelay } from '../client/retry-delay.js';
+import { failureOf, isOfOneWrite, isUnanswered } from './batch-failure.js';
+import type { QueuedWrite } from './batch-queue.js';
+import type { Committer } from './committer.js';
+import { FenceGuard } from './fence-guard.js';
+
+/** What became of writes. Each is told once. */
+export interface SendHandlers {
+  written(write: QueuedWrite, revision: bigint): void;
+  /** `isOut` while it may be applied yet, until {@link barred}. */
+  failed(write: QueuedWrite, error: unknown, isOut: boolean): void;
+  /** It is not applied any more, if it was not before. */
+  barred(write: QueuedWrite): void;
+  /** etcd did not answer. */
+  unanswered(): void;
+  /** A batch is taken apart. */
+  takenApart(): void;
+}
+
+/** Sends batches, each as one transaction, and takes apart those of which etcd refuses something. */
+export class BatchSender {
+  private readonly closing = new AbortController();
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly committer: Committer,
+    private readonly handlers: SendHandlers,
+  ) {}
+
+  /** Resolves when each write was told. Never rejects. */
+  async send(batch: readonly QueuedWrite[]): Promise<void> {
+    let bar: (() => Promise<void>) | null = null;
+    try {
+      const plan = { what: described(batch), compare: [], writes: batch, reads: [] };
+      const { revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it));
+      for (const write of batch) this.handlers.written(write, revision);
+    } catch (error) {
+      const parts = partsOf(batch, error);
+      if (parts) {
+        this.handlers.takenApart();
+        await Promise.all(parts.map((part) => this.send(part)));
+        return;
+      }
+      for (const write of batch) {
+        this.handlers.failed(
+          write,
+          failureOf('write', write.name, error, this.client),
+          bar !== null,
+        );
+      }
+      if (bar) void this.barInTheEnd(batch, bar);
+      if (isUnanswered(error)) this.handlers.unanswered();
+    }
+  }
+
+  /** Asks no more after those whose outcome nobody knows. */
+  close(): void {
+    this.closing.abort();
+  }
+
+  /** However long it takes: what comes after a write must not come before it. */
+  private async barInTheEnd(
+    batch: readonly QueuedWrite[],
+    bar: () => Promise<void>,
+  ): Promise<void> {
+    for (let attempt = 1; !this.closing.signal.aborted; attempt++) {
+      try {
+        await bar();
+        break;
+      } catch (error) {
+        if (error instanceof ClientClosedError) break;
+      }
+      this.handlers.unanswered();
+      const delay = retryDelay(attempt, this.client.options.retry);
+      const { signal } = this.closing;
+      await pause(this.client.clock, delay, signal, { unref: true }).catch(() => undefined);
+    }
+    for (const write of batch) this.handlers.barred(write);
+  }
+}
+
+/** What to send again, none of which was written; null if nothing is. */
+function partsOf(batch: readonly QueuedWrite[], error: unknown): QueuedWrite[][] | null {
+  if (batch.length === 1) return null;
+  if (isOfOneWrite(error)) {
+    const middle = batch.length >> 1;
+    return [batch.slice(0, middle), batch.slice(middle)];
+  }
+  // A full database takes no key, but lets keys go.
+  if (!(error instanceof EtcdNoSpaceError)) return null;
+  const puts = batch.filter(({ value }) => value !== null);
+  if (puts.length === 0 || puts.length === batch.length) return null;
+  return [batch.filter(({ value }) => value === null), puts];
+}
+
+function described(batch: readonly QueuedWrite[]): string {
+  const names = batch.slice(0, 3).map(({ name }) => JSON.stringify(name));
+  return `a write of ${names.join(', ')}${batch.length > 3 ? ' and others' : ''}`;
+}

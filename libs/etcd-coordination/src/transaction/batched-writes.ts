@@ -1,0 +1,147 @@
+import type { EtcdClient } from '../client/etcd-client.js';
+import { EtcdTimeoutError } from '../client/etcd.errors.js';
+import type { EtcdSession } from '../session/etcd-session.js';
+import { BatchQueue, type AskedWrite, type BatchLimits, type QueuedWrite } from './batch-queue.js';
+import { BatchSender } from './batch-sender.js';
+import type { Committer } from './committer.js';
+import { Rounds } from './rounds.js';
+import { SendTurns } from './send-turns.js';
+
+/** What batched writes are made with. */
+export interface BatchedWritesDeps {
+  readonly client: EtcdClient;
+  readonly session: EtcdSession | undefined;
+  readonly committer: Committer;
+  readonly limits: BatchLimits;
+  readonly windowMs: number;
+}
+
+/**
+ * The writes of a batcher, from being accepted until they are told: they wait for their turn and for
+ * others to be sent with, are sent, and hold their key until nothing of them is out any more.
+ */
+export class BatchedWrites {
+  private readonly client: EtcdClient;
+  private readonly session: EtcdSession | undefined;
+  private readonly queue: BatchQueue;
+  private readonly sender: BatchSender;
+  private readonly turns: SendTurns;
+  /** Those that are accepted and not told yet. */
+  private readonly untold = new Rounds();
+  /** Those, and what was told and may be applied yet. */
+  held = 0;
+  heldBytes = 0;
+  written = 0;
+  failed = 0;
+  transactions = 0;
+  takenApart = 0;
+
+  constructor({ client, session, committer, limits, windowMs }: BatchedWritesDeps) {
+    this.client = client;
+    this.session = session;
+    this.queue = new BatchQueue(limits, (write) => this.onTurn(write));
+    this.turns = new SendTurns(client.clock, windowMs, () => this.sendReady());
+    this.sender = new BatchSender(client, committer, {
+      written: (write, revision) => {
+        this.written += 1;
+        this.release(write);
+        this.untold.end(write.round);
+        write.resolve({ revision });
+      },
+      failed: (write, error, isOut) => {
+        this.failed += 1;
+        if (!isOut) this.release(write);
+        this.untold.end(write.round);
+        write.reject(error);
+      },
+      barred: (write) => this.release(write),
+      unanswered: () => this.giveUpOverdue(),
+      takenApart: () => (this.takenApart += 1),
+    });
+  }
+
+  /** Takes one in, whose error and result go through its own functions. */
+  accept(asked: AskedWrite): QueuedWrite {
+    const write = { ...asked, round: this.untold.begin() };
+    this.held += 1;
+    this.heldBytes += write.bytes;
+    this.queue.enter(write);
+    return write;
+  }
+
+  /** Rejects a write, unless it was sent. */
+  withdraw(write: QueuedWrite, reason: unknown): void {
+    if (!this.queue.withdraw(write)) return;
+    this.failed += 1;
+    this.drop(write);
+    this.untold.end(write.round);
+    write.reject(reason);
+  }
+
+  /** Rejects all that is not sent, each with what `reason` makes of its key. */
+  withdrawAll(reason: (name: string) => Error): void {
+    for (const write of this.queue.waiting()) this.withdraw(write, reason(write.name));
+  }
+
+  /** Sends without waiting for the window, and resolves when everything was told that was accepted before. */
+  async flush(): Promise<void> {
+    const told = this.untold.over();
+    if (this.queue.readyCount > 0) this.turns.hurry();
+    await told;
+  }
+
+  /** Asks no more after what nobody knows. */
+  close(): void {
+    this.sender.close();
+  }
+
+  private onTurn(write: QueuedWrite): void {
+    // It waits for a lease, and nobody else is to wait with it.
+    if (write.lease === 'session' && !this.session?.lease) return void this.send([write]);
+    this.queue.makeReady(write);
+    this.sendSoon(write.acceptedAt);
+  }
+
+  private sendSoon(since: number): void {
+    const hurries = this.queue.isFull || this.untold.areAwaited;
+    if (hurries) this.turns.hurry();
+    else this.turns.request(since);
+  }
+
+  private sendReady(): void {
+    while (this.queue.readyCount > 0 && !this.turns.areTaken) {
+      void this.turns.run(this.send(this.queue.take())).then(() => {
+        const since = this.queue.oldestAt;
+        if (since !== null) this.sendSoon(since);
+      });
+    }
+  }
+
+  private send(batch: readonly QueuedWrite[]): Promise<void> {
+    this.transactions += 1;
+    return this.sender.send(batch);
+  }
+
+  /** Its key is the next one's. */
+  private release(write: QueuedWrite): void {
+    this.drop(write);
+    this.queue.release(write);
+  }
+
+  private drop({ bytes }: QueuedWrite): void {
+    this.held -= 1;
+    this.heldBytes -= bytes;
+  }
+
+  /** While etcd does not answer, nobody waits for longer than a write may take. */
+  private giveUpOverdue(): void {
+    const { clock, options } = this.client;
+    const { write: timeoutMs } = options.timeouts;
+    const overdue = clock.now() - timeoutMs;
+    for (const write of this.queue.waiting()) {
+      if (write.acceptedAt > overdue) continue;
+      const what = `The write of ${JSON.stringify(write.name)} was not sent, for those before it, and`;
+      this.withdraw(write, new EtcdTimeoutError(what, timeoutMs));
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { EtcdClient } from '../client/etcd-client.js';
+import { isOfOnePart } from '../client/txn-merger.js';
+import { WatchedValue } from '../watch/watched-value.js';
+import { failureOf } from './batch-failure.js';
+import { MAX_OPERATIONS } from './committer.js';
+import { readTogether } from './read-together.js';
+import { Rounds, type Round } from './rounds.js';
+import { SendTurns } from './send-turns.js';
+import { WriteBatcherFullError } from './write-batcher.errors.js';
+
+/** A read of a key, and whoever waits for it. */
+export interface AskedRead {
+  /** Relative to the namespace. */
+  readonly name: string;
+  readonly key: Buffer;
+  resolve(value: WatchedValue | null): void;
+  reject(error: unknown): void;
+}
+
+/** All who read one key by one call; there is one at least. */
+type SameRead = WaitingRead[];
+
+interface WaitingRead extends AskedRead {
+  /** With which those are told who wait until it is answered. */
+  readonly round: Round;
+}
+
+/**
+ * Reads keys for many: those that wait together go in one call, and those of one key share its answer.
+ * What comes after a call was sent waits for the next one: that call's answer could be older than a
+ * write which its caller has seen.
+ */
+export class MergedReads {
+  private waiting = new Map<string, SameRead>();
+  private readonly turns: SendTurns;
+  private pending = 0;
+  private readonly unanswered = new Rounds();
+  /** How many were asked for. */
+  asked = 0;
+  /** How many calls were made for them, those that took one apart included. */
+  calls = 0;
+
+  constructor(
+    private readonly client: EtcdClient,
+    private readonly maxPending: number,
+  ) {
+    this.turns = new SendTurns(client.clock, 0, () => this.sendWaiting());
+  }
+
+  /** @throws WriteBatcherFullError if too many wait */
+  ask(read: AskedRead): void {
+    if (this.pending >= this.maxPending) {
+      throw new WriteBatcherFullError(read.name, `${this.pending} reads`, 'maxPending');
+    }
+    this.asked += 1;
+    this.pending += 1;
+    const same = this.waiting.get(read.name);
+    const waiting = { ...read, round: this.unanswered.begin() };
+    if (same) same.push(waiting);
+    else this.waiting.set(read.name, [waiting]);
+    this.turns.hurry();
+  }
+
+  /** Resolves when all are answered that were asked for before. */
+  settled(): Promise<void> {
+    return this.unanswered.over();
+  }
+
+  private sendWaiting(): void {
+    while (this.waiting.size > 0 && !this.turns.areTaken) {
+      void this.turns.run(this.send(this.take())).then(() => {
+        if (this.waiting.size > 0) this.turns.hurry();
+      });
+    }
+  }
+
+  private take(): SameRead[] {
+    const batch: SameRead[] = [];
+    for (const [name, same] of this.waiting) {
+      if (batch.length >= MAX_OPERATIONS) break;
+      batch.push(same);
+      this.waiting.delete(name);
+    }
+    return batch;
+  }
+
+  private async send(batch: readonly SameRead[]): Promise<void> {
+    this.calls += 1;
+    try {
+      const requests = batch.map(([first]) => ({ key: first!.key }));
+      const { answers } = await readTogether(this.client, requests);
+      for (const [index, same] of batch.entries()) {
+        const kv = answers[index]!.kvs[0];
+        const value = kv ? WatchedValue.of(same[0]!.name, kv) : null;
+        this.tell(same, (read) => read.resolve(value));
+      }
+    } catch (error) {
+      if (batch.length === 1 || !isOfOnePart(error)) {
+        for (const same of batch) {
+          const failure = failureOf('read', same[0]!.name, error, this.client);
+          this.tell(same, (read) => read.reject(failure));
+        }
+        return;
+      }
+      // One key that may not be read is to fail alone.
+      const middle = batch.length >> 1;
+      const halves = [batch.slice(0, middle), batch.slice(middle)];
+      await Promise.all(halves.map((half) => this.send(half)));
+    }
+  }
+
+  private tell(same: SameRead, how: (read: AskedRead) => void): void {
+    for (const read of same) {
+      this.pending -= 1;
+      this.unanswered.end(read.round);
+      how(read);
+    }
+  }
+}

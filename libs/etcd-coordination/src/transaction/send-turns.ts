@@ -1,0 +1,61 @@
+import type { MonotonicClock } from '../client/clock.js';
+
+/** With so many under way, what comes waits to be merged with more. */
+const FEW_UNDERWAY = 2;
+
+/**
+ * When what waits is sent: once it has waited for the window, and then as soon as the code that asks
+ * for it has run, while nothing is under way; with the end of the turn of the event loop while little
+ * is; and else when something has come back.
+ */
+export class SendTurns {
+  private underway = 0;
+  private isDue = false;
+  private window: { readonly endsAt: number; readonly cancel: () => void } | null = null;
+
+  constructor(
+    private readonly clock: MonotonicClock,
+    private readonly windowMs: number,
+    /** Sends what waits, by {@link run}, until there is nothing or {@link areTaken}. */
+    private readonly send: () => void,
+  ) {}
+
+  /** Whether nothing is sent before something comes back. Whoever sends asks again then. */
+  get areTaken(): boolean {
+    return this.underway >= FEW_UNDERWAY;
+  }
+
+  /** Something waits since then, by the clock. */
+  request(since: number): void {
+    if (this.windowMs === 0) return this.hurry();
+    if (this.isDue || this.areTaken) return;
+    const endsAt = since + this.windowMs;
+    const leftMs = endsAt - this.clock.now();
+    if (leftMs <= 0) return this.hurry();
+    if (this.window && this.window.endsAt <= endsAt) return;
+    this.window?.cancel();
+    this.window = { endsAt, cancel: this.clock.setTimer(() => this.hurry(), leftMs) };
+  }
+
+  /** What waits, waits for no window. */
+  hurry(): void {
+    if (this.isDue || this.areTaken) return;
+    this.window?.cancel();
+    this.window = null;
+    this.isDue = true;
+    const send = () => {
+      this.isDue = false;
+      this.send();
+    };
+    // After the microtasks of this turn, in which whoever was just answered asks for more.
+    if (this.underway === 0) process.nextTick(send);
+    else setImmediate(send);
+  }
+
+  /** Counts what was sent as under way until it settles. It must not reject. */
+  async run(sent: Promise<void>): Promise<void> {
+    this.underway += 1;
+    await sent;
+    this.underway -= 1;
+  }
+}
