@@ -1,0 +1,55 @@
+import { status } from '@grpc/grpc-js';
+
+/** Answers of HTTP that say of the server, and not of the request, that it cannot do it now. */
+const OVERLOADED: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** What gRPC answers to a request that will be answered so every time. */
+const REFUSED_BY_GRPC: ReadonlySet<number> = new Set([
+  status.INVALID_ARGUMENT,
+  status.NOT_FOUND,
+  status.ALREADY_EXISTS,
+  status.PERMISSION_DENIED,
+  status.FAILED_PRECONDITION,
+  status.OUT_OF_RANGE,
+  status.UNIMPLEMENTED,
+  status.UNAUTHENTICATED,
+]);
+
+/** What of an error tells what kind it is. */
+interface Telling {
+  readonly getStatus?: unknown;
+  readonly status?: unknown;
+  readonly statusCode?: unknown;
+  readonly code?: unknown;
+  readonly details?: unknown;
+}
+
+/**
+ * Whether an error says that the dependency fails, rather than that it has answered: with an HTTP status
+ * from 400 to 499 (a Nest `HttpException`, for one), those of overload (408, 425, 429) aside, or with a
+ * status of gRPC's that is about the request, such as `NOT_FOUND`. Everything else is a failure.
+ */
+export function isFailureByDefault(error: unknown): boolean {
+  try {
+    return !isAnswer(error);
+  } catch {
+    // Anything can be thrown, and some of it cannot even be looked at.
+    return true;
+  }
+}
+
+function isAnswer(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const told = error as Telling;
+  if (typeof told.code === 'number' && typeof told.details === 'string') {
+    return REFUSED_BY_GRPC.has(told.code);
+  }
+  const http = httpStatusOf(told);
+  return http !== null && http >= 400 && http < 500 && !OVERLOADED.has(http);
+}
+
+function httpStatusOf(told: Telling): number | null {
+  const given: unknown =
+    typeof told.getStatus === 'function' ? told.getStatus() : (told.statusCode ?? told.status);
+  return typeof given === 'number' ? given : null;
+}
