@@ -293,6 +293,41 @@ export function parseRegistryRest(rest: string): RegistryKeyId | null {
   return kind === 'verdict' && source ? { kind, instanceId, source } : null;
 }
 
+/** The prefix of what the instances follow of a switch: the fleet's word on it, and their votes. */
+export function switchFleetPrefix(namespace: string, name: string): string {
+  return `${namePrefix(namespace, 'traffic', `switch/${name}`)}fleet/`;
+}
+
+/** The key of the fleet's word on a switch. */
+export function switchWordKey(namespace: string, name: string): string {
+  return `${switchFleetPrefix(namespace, name)}word`;
+}
+
+/** The prefix of the votes on a switch. */
+export function switchVotesPrefix(namespace: string, name: string): string {
+  return `${switchFleetPrefix(namespace, name)}vote/`;
+}
+
+/** The key of one instance's vote on a switch. */
+export function switchVoteKey(namespace: string, name: string, instanceId: string): string {
+  return switchVotesPrefix(namespace, name) + escapeSegment(instanceId);
+}
+
+/** The prefix of the automatic flips of a switch that are kept. */
+export function switchFlipsPrefix(namespace: string, name: string): string {
+  return `${namePrefix(namespace, 'traffic', `switch/${name}`)}flip/`;
+}
+
+/** The prefix under which the processes stand that share a fleet's limit. */
+export function limitSharesPrefix(namespace: string, rule: string): string {
+  return `${namePrefix(namespace, 'traffic', `limit/${rule}`)}share/`;
+}
+
+/** What tells those processes apart: the instance, and a mark of the one process that goes by it now. */
+export function limitShareId(instanceId: string, mark: string): string {
+  return `${escapeSegment(instanceId)}/${mark}`;
+}
+
 /** What is wrong with a namespace, in words that follow "it", or null if nothing is. */
 export function namespaceFault(namespace: unknown): string | null {
   if (typeof namespace !== 'string') return 'is not a string';

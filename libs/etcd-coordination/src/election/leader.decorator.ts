@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { DEFAULT_CONNECTION } from '../client/connection-name.js';
 import {
   type AnyMethod,
@@ -11,6 +10,7 @@ import {
 import { InvalidDecoratorUseError } from '../nest/invalid-decorator-use.error.js';
 import { isMessageHandler } from '../nest/message-handler.js';
 import type { MethodDecoratorFor } from '../nest/method-decorator.js';
+import { returnsPromise } from '../nest/returns-promise.js';
 import { assertElectionName } from './election-name.js';
 import { LEADER_GATES } from './leader-gate.js';
 import { participate } from './participation.js';
@@ -73,7 +73,7 @@ export function Leader(election: string, options: LeaderOptions = {}): MethodDec
     const { otherwise = 'skip', connection = DEFAULT_CONNECTION } = options;
     participate('Leader', target, name, descriptor, election, connection);
     const method = descriptor.value as AnyMethod;
-    const promises = returnsPromise(method, target, name);
+    const promises = returnsPromise(place, method);
 
     wrapMethod(descriptor, (self, args, wrapper) => {
       const gate = LEADER_GATES.of(self, connection);
@@ -97,15 +97,4 @@ function assertLeaderOptions(place: DecoratedPlace, options: unknown): void {
     const fault = `its option "otherwise" is neither 'skip' nor 'throw'`;
     throw new InvalidDecoratorUseError(place.decorator, shownPlace(place), fault);
   }
-}
-
-/**
- * Whether callers count on a promise, which they must then get from a call that is skipped or
- * refused as well: `service.run().catch(…)`.
- */
-function returnsPromise(method: AnyMethod, target: object, name: string | symbol): boolean {
-  // The tag, unlike util.types.isAsyncFunction, is seen through another decorator's Proxy.
-  const { [Symbol.toStringTag]: tag } = method as { [Symbol.toStringTag]?: string };
-  if (tag === 'AsyncFunction') return true;
-  return Reflect.getMetadata('design:returntype', target, name) === Promise;
 }

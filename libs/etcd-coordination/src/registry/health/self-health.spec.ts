@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { settle, VirtualClock } from '../../../../../test/support/virtual-clock.js';
+import { eventLoopMeter } from '../../client/event-loop-meter.js';
 import type { ResolvedHealth } from '../registration-options.js';
-import { eventLoopMeter } from './event-loop-delay.js';
 import { CheckRunner } from './health-check.js';
 import { SelfHealth, type SelfWord } from './self-health.js';
 

@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { MonotonicClock } from '../../client/clock.js';
+import { eventLoopMeter, type DelayMeter } from '../../client/event-loop-meter.js';
 import type { ResolvedHealth } from '../registration-options.js';
 import type { CheckOutcome } from './check-answer.js';
-import { eventLoopMeter, judgeDelay, type DelayMeter } from './event-loop-delay.js';
+import { judgeDelay } from './event-loop-delay.js';
 import { CheckRunner } from './health-check.js';
 import { nextGate, STARTING_GATE, UP_GATE, type Gate, type GateState } from './health-gate.js';
 
