@@ -73,10 +73,10 @@ export class Resilience {
    * the lock that it is made under is lost, or the call under a policy that it is part of ends.
    *
    * @param work makes one attempt, and settles when that has ended
-   * @throws the last attempt's error, as it is
+   * @throws the error of the last attempt that was made, as it is
    * @throws {BreakerOpenError} if the breaker is open; at once, and nothing was called
    * @throws {BulkheadFullError} if too many calls run and wait; at once, and nothing was called
-   * @throws {ResilienceTimeoutError} if the last attempt took longer than `timeoutMs`
+   * @throws {ResilienceTimeoutError} if that took longer than `timeoutMs`
    * @throws {FallbackFailedError} if what stands in has failed as well
    * @throws {UnknownTrafficNameError} if there is no policy of that name; lists those that there are
    * @throws the reason of the signal, or of that of the term or lock that was lost, when it aborts

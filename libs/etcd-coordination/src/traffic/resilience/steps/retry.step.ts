@@ -32,6 +32,7 @@ export function onceStep(next: AttemptStep): RequestStep {
 /** One call's attempts, one after the other. */
 class RepeatedAttempts implements Ending {
   private made = 0;
+  private failure: { readonly error: unknown } | null = null;
 
   constructor(
     private readonly ground: RetryGround,
@@ -51,8 +52,12 @@ class RepeatedAttempts implements Ending {
   }
 
   failed(error: unknown): void {
-    // One that was refused has burdened nobody.
-    if (this.made === 1 && this.request.judge(error) !== 'refused') this.ground.budget.earn();
+    // One that was refused has burdened nobody, and says less than one that was made.
+    if (this.request.judge(error) === 'refused') {
+      return this.ending.failed(this.failure ? this.failure.error : error);
+    }
+    this.failure = { error };
+    if (this.made === 1) this.ground.budget.earn();
     if (this.mayRepeat(error)) void this.repeat();
     else this.ending.failed(error);
   }
