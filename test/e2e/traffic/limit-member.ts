@@ -42,7 +42,10 @@ export class LimitMember {
     const identity = { instanceId: id, labels: {} };
     const namespace = NAMESPACE;
     const declarations = new ConfigDeclarations();
-    const publisher = new ConfigPublisher({ client, namespace, identity });
+    const publisher = new ConfigPublisher({
+      ...{ client, namespace, identity },
+      declared: (key) => declarations.get(key),
+    });
     const store = new ConfigStore(
       { client, watch, namespace, identity, declarations },
       { publisher },

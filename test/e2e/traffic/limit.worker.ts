@@ -42,7 +42,7 @@ function turn(): void {
   owed = Math.min(owed, offered);
   for (; owed >= 1; owed -= 1) if (member.limiter.check('fleet').allowed) admitted += 1;
 }
-let turning = setInterval(turn, 5);
+const turning = setInterval(turn, 5);
 
 const input = createInterface({ input: process.stdin }).on('line', (line) => {
   const { offer, blockMs, close } = JSON.parse(line) as Order;

@@ -86,7 +86,10 @@ export class FleetShare {
     this.members = new ShareMembers(this.self);
     this.bell = new Bell(this.clock);
     this.demand = new Demand(rule, this.clock.now());
-    this.presence = new Presence(this.clock, client.isAwaited, () => this.heldUp());
+    this.presence = new Presence(this.clock, client.isAwaited, {
+      heldUp: () => this.heldUp(),
+      joined: () => this.rule.changed(),
+    });
     this.view = new ShareView(
       ground,
       prefix,
@@ -145,6 +148,10 @@ export class FleetShare {
     this.members.take(records, { now, isAfterOutage: this.view.isAfterOutage });
     const own = records.get(this.self);
     if (own && this.presence.heard(own.beat, now)) this.members.heardOwn(now, this.everyMs);
+    for (const [id, { record }] of this.members.others) {
+      const heed = record.heeds.find(([lender]) => lender === this.self);
+      if (heed) this.lent.returned(id, heed[1]);
+    }
     this.rule.changed();
     this.bell.ring();
   }
@@ -156,9 +163,9 @@ export class FleetShare {
     this.bell.ring();
   }
 
-  private *lenders(now: number): Iterable<ShareRecord> {
-    for (const member of this.members.others.values()) {
-      if (!this.members.isSilent(member, now)) yield member.record;
+  private *lenders(now: number): Iterable<[id: string, record: ShareRecord]> {
+    for (const [id, member] of this.members.others) {
+      if (!this.members.isSilent(member, now)) yield [id, member.record];
     }
   }
 
@@ -189,6 +196,7 @@ export class FleetShare {
     const { stands, told, view } = this;
     if (stands?.lease !== lease.id || !told) return true;
     if (view.isSynced && !this.members.isStanding && view.revision >= stands.revision) return true;
+    if (this.borrowed.returns(this.self, this.members.others).length > 0) return true;
     if (now - this.toldAt < this.everyMs) return false;
     const hasSaid = told.everyMs > 0 || told.want > 0 || told.grants.length > 0;
     return hasSaid || this.demand.isThere || this.requests(now).length > 0;
@@ -211,6 +219,7 @@ export class FleetShare {
       want,
       forMs: Math.max(LENT_MS, LENT_BEATS * everyMs),
       grants: requests.length > 0 ? grantsFor(requests, means, this.lent, now) : [],
+      heeds: this.borrowed.returns(this.self, this.members.others),
       left: false,
     };
   }
@@ -231,6 +240,7 @@ export class FleetShare {
     if (record.want > 0) this.borrowed.asked(record.beat, now, record.forMs);
     // What is lent is not this process's own any more when the others hear of it.
     const settled = this.lent.lend(
+      record.beat,
       record.grants,
       (to) => this.members.others.get(to)?.record.forMs ?? record.forMs,
     );
@@ -239,6 +249,7 @@ export class FleetShare {
       const { header } = await this.write(record, lease);
       this.stands = { lease: lease.id, revision: BigInt(header.revision) };
       this.failures = 0;
+      this.borrowed.returned(record.heeds);
       this.tellMoved();
     } finally {
       settled(this.clock.now());
@@ -273,7 +284,7 @@ export class FleetShare {
     const { lease, stands } = this;
     if (!stands || !lease?.isValid()) return;
     const beat = (this.beat += 1);
-    const record = { beat, everyMs: 0, want: 0, forMs: 0, grants: [], left: true };
+    const record = { beat, everyMs: 0, want: 0, forMs: 0, grants: [], heeds: [], left: true };
     await settledWithin(this.clock, this.write(record, lease), FAREWELL_MS);
   }
 

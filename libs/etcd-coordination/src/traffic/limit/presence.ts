@@ -32,7 +32,12 @@ export class Presence {
   constructor(
     private readonly clock: MonotonicClock,
     isWithoutEtcd: boolean,
-    private readonly heldUp: () => void,
+    private readonly told: {
+      /** It was held up, and has nothing now. */
+      readonly heldUp: () => void;
+      /** It may use its share from now on. */
+      readonly joined: () => void;
+    },
   ) {
     this.joined = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
     // Not everybody asks.
@@ -41,7 +46,7 @@ export class Presence {
     this.turnedAt = now;
     const patience = isWithoutEtcd ? 0 : PATIENCE_MS;
     this.admitsFrom = now + patience;
-    this.cancelTimer = clock.setTimer(() => this.settle.resolve(), patience, { unref: true });
+    this.cancelTimer = clock.setTimer(() => this.joins(), patience, { unref: true });
   }
 
   admits(now: number): boolean {
@@ -55,7 +60,7 @@ export class Presence {
     if (gap < HELD_UP_MS) return;
     this.wokeAt = now;
     this.wakesAt = now + WAKING_MS;
-    this.heldUp();
+    this.told.heldUp();
   }
 
   /** A beat is about to be sent. */
@@ -88,6 +93,13 @@ export class Presence {
     if (this.admitsFrom <= at) return;
     this.admitsFrom = at;
     this.cancelTimer();
-    this.cancelTimer = this.clock.setTimer(() => this.settle.resolve(), at - this.clock.now());
+    this.cancelTimer = this.clock.setTimer(() => this.joins(), at - this.clock.now());
+  }
+
+  private joins(): void {
+    // A timer may be early by a fraction.
+    this.admitsFrom = Math.min(this.admitsFrom, this.clock.now());
+    this.told.joined();
+    this.settle.resolve();
   }
 }

@@ -121,6 +121,11 @@ export class RateLimiter {
     );
   }
 
+  /** @throws {UnknownTrafficNameError} for a rule that is not declared; lists those that are */
+  assertKnown(rule: string, by?: string): void {
+    this.rules.assertKnown(rule, by);
+  }
+
   /** The rules that this process uses. */
   get used(): readonly string[] {
     return [...this.limiters.keys()];

@@ -18,7 +18,7 @@ const WHOLE: ShareNow = { rate: 1, members: 1, lent: 0, borrowed: 0, until: Infi
 export class RuleLimiter {
   private readonly bucket: TokenBucket;
   private keys: KeyBuckets;
-  private pace: BucketPace = { perMs: 0, capacity: 1 };
+  private pace: BucketPace = { perMs: 0, capacity: Infinity };
   private share: FleetShare | null = null;
   private present: ShareNow = WHOLE;
   private offered = 0;
@@ -64,7 +64,7 @@ export class RuleLimiter {
     const now = this.clock.now();
     if (now >= this.present.until) this.refresh(now);
     const { rule, pace } = this;
-    if (!(cost > 0 && cost <= rule.burst)) throw this.wrongCost(cost);
+    if (typeof cost !== 'number' || !(cost > 0 && cost <= rule.burst)) throw this.wrongCost(cost);
     const bucket = rule.key === 'none' ? this.bucket : this.keys.of(key ?? NO_KEY, now, pace);
     const allowed = this.present.rate > 0 && bucket.take(now, cost, pace);
     this.offered += cost;
@@ -141,7 +141,7 @@ export class RuleLimiter {
     return { offered, wasRefused };
   }
 
-  private wrongCost(cost: number): InvalidRateLimitCallError {
+  private wrongCost(cost: unknown): InvalidRateLimitCallError {
     const { burst } = this.rule;
     return new InvalidRateLimitCallError(
       this.document.name,

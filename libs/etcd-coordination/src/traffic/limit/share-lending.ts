@@ -1,3 +1,4 @@
+import type { ShareMember } from './share-members.js';
 import type { Grant, ShareRecord } from './share-record.js';
 
 /** A process lends no more than this part of its own share: so it never stands without. */
@@ -9,7 +10,7 @@ const TRIFLE = 0.05;
 
 /** What this process has lent, for as long as anybody may count on it. */
 export class Lent {
-  private readonly grants = new Map<string, { rate: number; until: number }[]>();
+  private readonly grants = new Map<string, { beat: number; rate: number; until: number }[]>();
 
   /** How much that is by now, of a share. */
   rate(now: number, share: number): number {
@@ -36,16 +37,28 @@ export class Lent {
    * From now on this is lent: to be called before it is said. What it returns is to be called once it was
    * answered or has failed: from then on it counts `forMs` longer, and is over after the borrower's
    * right is, who counts from when it asked.
+   *
+   * @param beat with which it is said
    */
-  lend(grants: readonly Grant[], forMs: (to: string) => number): (now: number) => void {
+  lend(
+    beat: number,
+    grants: readonly Grant[],
+    forMs: (to: string) => number,
+  ): (now: number) => void {
     const entries = grants.map(({ to, rate }) => {
-      const entry = { rate, until: Infinity };
+      const entry = { beat, rate, until: Infinity };
       this.grants.set(to, [...(this.grants.get(to) ?? []), entry]);
       return { entry, ms: forMs(to) };
     });
     return (now) => {
       for (const { entry, ms } of entries) entry.until = now + ms;
     };
+  }
+
+  /** That one counts on nothing any more that was said before this beat. */
+  returned(borrower: string, beat: number): void {
+    const standing = this.grants.get(borrower)?.filter((grant) => grant.beat >= beat);
+    if (standing) this.grants.set(borrower, standing);
   }
 }
 
@@ -99,6 +112,8 @@ export class Borrowed {
   private readonly until = new Map<number, number>();
   /** More is asked for while what came was not enough: not everybody has some to spare. */
   private insistence = 1;
+  /** Those whose grants it has counted on, and not yet given back. */
+  private readonly countedOn = new Set<string>();
 
   /** How much to ask for, beside the own share. */
   want(demand: number, share: number, wasRefused: boolean, members: number): number {
@@ -124,12 +139,12 @@ export class Borrowed {
   rate(
     now: number,
     self: string,
-    lenders: Iterable<ShareRecord>,
+    lenders: Iterable<readonly [id: string, record: ShareRecord]>,
     share: number,
   ): { rate: number; until: number } {
     let rate = 0;
     let first = Infinity;
-    for (const { grants } of lenders) {
+    for (const [id, { grants }] of lenders) {
       if (grants.length === 0) continue;
       const all = grants.reduce((sum, grant) => sum + grant.rate, 0);
       // Shares have shrunk since: it cannot lend more than it has.
@@ -137,11 +152,29 @@ export class Borrowed {
       for (const { to, beat, rate: lent } of grants) {
         const until = to === self ? (this.until.get(beat) ?? 0) : 0;
         if (now >= until) continue;
+        this.countedOn.add(id);
         rate += lent * part;
         first = Math.min(first, until);
       }
     }
     return { rate, until: first };
+  }
+
+  /** Whose word it is that they lend nothing any more: they are to be told that it was heard. */
+  returns(
+    self: string,
+    lenders: ReadonlyMap<string, ShareMember>,
+  ): [lender: string, beat: number][] {
+    return [...this.countedOn].flatMap((id): [string, number][] => {
+      const record = lenders.get(id)?.record;
+      const lendsStill = record?.grants.some(({ to }) => to === self);
+      return record && !lendsStill ? [[id, record.beat]] : [];
+    });
+  }
+
+  /** Those were told. */
+  returned(lenders: ShareRecord['heeds']): void {
+    for (const [id] of lenders) this.countedOn.delete(id);
   }
 }
 

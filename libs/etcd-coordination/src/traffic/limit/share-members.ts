@@ -96,7 +96,8 @@ export class ShareMembers {
     this.held.delete(id);
     this.lost.delete(id);
     const known = this.others.get(id);
-    if (known?.record !== record) this.others.set(id, { record, heardAt: now });
+    // A word that etcd has taken long after it was given up says nothing new.
+    if (!known || known.record.beat < record.beat) this.others.set(id, { record, heardAt: now });
   }
 
   private judge(gone: readonly string[], isOwnLost: boolean, sight: ShareSight): void {

@@ -13,6 +13,8 @@ export interface ShareRecord {
   readonly forMs: number;
   /** What it lends. */
   readonly grants: readonly Grant[];
+  /** Whose words it has heard by which they lend it nothing any more, with their beats: it counts on nothing older. */
+  readonly heeds: readonly (readonly [lender: string, beat: number])[];
   /** It leaves, and has stopped. */
   readonly left: boolean;
 }
@@ -28,13 +30,14 @@ export interface Grant {
 
 const VERSION = 1;
 
-export function encodeShareRecord({ grants, left, want, forMs, ...beat }: ShareRecord): Buffer {
+export function encodeShareRecord(record: ShareRecord): Buffer {
+  const { beat, everyMs, want, forMs, grants, heeds, left } = record;
   return Buffer.from(
     JSON.stringify({
-      v: VERSION,
-      ...beat,
+      ...{ v: VERSION, beat, everyMs },
       ...(want > 0 && { want, forMs }),
       ...(grants.length > 0 && { grants: grants.map(({ to, beat: of, rate }) => [to, of, rate]) }),
+      ...(heeds.length > 0 && { heeds }),
       ...(left && { left }),
     }),
   );
@@ -42,13 +45,14 @@ export function encodeShareRecord({ grants, left, want, forMs, ...beat }: ShareR
 
 /** What stands in etcd is anybody's text: what cannot be read is a process that only takes part. */
 export function decodeShareRecord(value: Buffer): ShareRecord {
-  const { beat, everyMs, want, forMs, grants, left } = parsed(value);
+  const { beat, everyMs, want, forMs, grants, heeds, left } = parsed(value);
   return {
     beat: numberIn(beat, Number.MAX_SAFE_INTEGER),
     everyMs: numberIn(everyMs, 60_000),
     want: numberIn(want, 1),
     forMs: numberIn(forMs, 300_000),
     grants: Array.isArray(grants) ? grants.flatMap(readGrant) : [],
+    heeds: Array.isArray(heeds) ? heeds.flatMap(readHeed) : [],
     left: left === true,
   };
 }
@@ -58,6 +62,13 @@ function readGrant(given: unknown): Grant[] {
   const [to, beat, rate] = given as unknown[];
   if (typeof to !== 'string') return [];
   return [{ to, beat: numberIn(beat, Number.MAX_SAFE_INTEGER), rate: numberIn(rate, 1) }];
+}
+
+function readHeed(given: unknown): ShareRecord['heeds'] {
+  if (!Array.isArray(given)) return [];
+  const [lender, beat] = given as unknown[];
+  if (typeof lender !== 'string') return [];
+  return [[lender, numberIn(beat, Number.MAX_SAFE_INTEGER)]];
 }
 
 function parsed(value: Buffer): Partial<Record<keyof ShareRecord, unknown>> {
