@@ -30,7 +30,7 @@ export class DegradableSwitch {
   /** The share of the calls that run. */
   private share = 1;
   /** How much of the next call that runs has come together. */
-  private credit = 1;
+  private credit = 0;
   private closed = false;
 
   constructor(
@@ -136,7 +136,7 @@ export class DegradableSwitch {
     if (status.share !== this.share) {
       this.share = status.share;
       // The first call of a trial runs, however rarely anybody calls.
-      this.credit = 1;
+      this.credit = 1 - status.share;
     }
     if (status.state !== before.state) this.tell(status);
     this.statuses.next(status);

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import { every } from '../../client/clock.js';
 import { eventLoopMeter, type DelayMeter } from '../../client/event-loop-meter.js';
-import { LiveDocuments } from '../live-documents.js';
+import { LiveDocuments, type LiveDocument } from '../live-documents.js';
 import { DegradableSwitch } from './degradable-switch.js';
 import { standInFor } from './stand-in.js';
 import type { SwitchGround } from './switch-ground.js';
