@@ -10,6 +10,7 @@ export type {
   ServiceOptions,
   ShutdownOptions,
 } from './module/coordination-options.js';
+export type { TrafficOptions } from './module/traffic-options.js';
 export {
   getCoordinationToken,
   getEtcdToken,
@@ -125,6 +126,61 @@ export {
   InvalidFenceError,
 } from './fencing/fence.errors.js';
 
+export { RateLimit, type RateLimitDecoratorOptions } from './traffic/limit/rate-limit.decorator.js';
+export {
+  RateLimiter,
+  type RateLimitCall,
+  type RateLimitStatus,
+} from './traffic/limit/rate-limiter.js';
+export type { RateLimitDecision } from './traffic/limit/rate-limit-decision.js';
+export type {
+  RateLimitKey,
+  RateLimitOptions,
+  RateLimitRule,
+} from './traffic/limit/rate-limit-rule.js';
+export {
+  InvalidRateLimitCallError,
+  RateLimitedError,
+  type RateLimitedPayload,
+} from './traffic/limit/rate-limit.errors.js';
+export { Resilient, type ResilientOptions } from './traffic/resilience/resilient.decorator.js';
+export { type ExecuteOptions, Resilience } from './traffic/resilience/resilience.service.js';
+export { type CallContext, currentCall } from './traffic/resilience/current-call.js';
+export type { PolicyStatus } from './traffic/resilience/live-policy.js';
+export type { BreakerState, BreakerStatus } from './traffic/resilience/breaker/circuit-breaker.js';
+export type {
+  BreakerOptions,
+  BulkheadOptions,
+  HedgeOptions,
+  Policy,
+  PolicyOptions,
+  RetryPolicyOptions,
+} from './traffic/resilience/policy.js';
+export {
+  BreakerOpenError,
+  BulkheadFullError,
+  FallbackFailedError,
+  InvalidResilienceOptionError,
+  ResilienceError,
+  type ResilienceErrorPayload,
+  ResilienceTimeoutError,
+} from './traffic/resilience/resilience.errors.js';
+export { Degradable, type DegradableOptions } from './traffic/switches/degradable.decorator.js';
+export { Switches } from './traffic/switches/switches.js';
+export type { AutoOptions, SwitchOptions } from './traffic/switches/switch-rule.js';
+export type { SwitchFlip, SwitchSource, SwitchStatus } from './traffic/switches/switch-status.js';
+export type { SwitchChange, TimedSwitchChange } from './traffic/switches/switch-writer.js';
+export {
+  DegradedError,
+  InvalidSwitchChangeError,
+  type SwitchErrorPayload,
+} from './traffic/switches/switch.errors.js';
+export {
+  InvalidTrafficRuleError,
+  type TrafficNoun,
+  UnknownTrafficNameError,
+} from './traffic/traffic.errors.js';
+
 export { EtcdTransactions } from './transaction/etcd-transactions.js';
 export type { FencedTransactions } from './transaction/fenced-transactions.js';
 export type {
@@ -147,6 +203,19 @@ export type {
   TransactionIsolation,
   TransactionValue,
 } from './transaction/transaction-options.js';
+export {
+  type BatchedOptions,
+  type BatchedPutOptions,
+  WriteBatcher,
+  type WriteBatcherStats,
+} from './transaction/write-batcher.js';
+export type { BatchedWrite } from './transaction/batch-queue.js';
+export type { WriteBatcherOptions } from './transaction/write-batcher-options.js';
+export {
+  InvalidWriteBatcherOptionsError,
+  WriteBatcherClosedError,
+  WriteBatcherFullError,
+} from './transaction/write-batcher.errors.js';
 export {
   InvalidTransactionError,
   NoFenceError,

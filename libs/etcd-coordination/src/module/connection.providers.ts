@@ -16,6 +16,8 @@ import { CoordinationConnection, type ConnectionParts } from './coordination-con
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import { lockExports, lockProviders } from './lock.providers.js';
 import { registryExports, registryProviders } from './registry.providers.js';
+import { trafficParts } from './traffic-parts.js';
+import { trafficExports, trafficProviders } from './traffic.providers.js';
 import {
   connectionToken,
   getCoordinationToken,
@@ -132,6 +134,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           ConfigSnapshot | null,
         ]
       ) => {
+        const config = configParts(connected, lease, standing, service, kept, resolved);
         const made = new CoordinationConnection({
           options: resolved,
           client: connected,
@@ -143,7 +146,8 @@ export function connectionProviders(connection: string): FactoryProvider[] {
           registry: own,
           probing: prober,
           discovery: others,
-          config: configParts(connected, lease, standing, service, kept, resolved),
+          config,
+          traffic: trafficParts(connected, lease, standing, config.store, resolved),
           snapshot: kept,
         });
         registry.add(made);
@@ -158,6 +162,7 @@ export function connectionProviders(connection: string): FactoryProvider[] {
     ...lockProviders(connection),
     ...configProviders(connection),
     ...registryProviders(connection),
+    ...trafficProviders(connection),
   ];
 }
 
@@ -174,5 +179,6 @@ export function connectionExports(connection: string): InjectionToken[] {
     ...lockExports(connection),
     ...configExports(connection),
     ...registryExports(connection),
+    ...trafficExports(connection),
   ];
 }

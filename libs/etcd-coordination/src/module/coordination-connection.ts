@@ -14,6 +14,7 @@ import type { ResolvedCoordinationOptions } from './coordination-options.js';
 import type { Probing } from './probing.js';
 import { shutdownStep } from './shutdown-step.js';
 import { isUsable, mayPass } from './start-without-etcd.js';
+import { closeTraffic, type TrafficParts } from './traffic-parts.js';
 
 /** Over what a call may take by its own deadline; past it the step is given up. */
 const SLACK_MS = 1000;
@@ -31,6 +32,7 @@ export interface ConnectionParts {
   readonly registry: ServiceRegistry;
   readonly probing: Probing;
   readonly discovery: ServiceDiscovery;
+  readonly traffic: TrafficParts;
   /** What an earlier run has kept, if it was to keep anything. */
   readonly snapshot: ConfigSnapshot | null;
 }
@@ -152,11 +154,27 @@ export class CoordinationConnection {
   }
 
   private async shutDown(): Promise<void> {
-    const { session, watch, watches, locks, config, registry, discovery, client, options } =
-      this.parts;
+    const {
+      session,
+      watch,
+      watches,
+      locks,
+      config,
+      registry,
+      discovery,
+      traffic,
+      client,
+      options,
+    } = this.parts;
     const callMs = options.client.timeouts.write + SLACK_MS;
     // Only where a start has failed: the orderly way leaves first, and then waits here for nothing.
     await this.leave(0);
+    const { drainTimeoutMs } = options.shutdown;
+    await this.step(
+      'writing what is gathered, closing limits and switches',
+      drainTimeoutMs + callMs,
+      () => closeTraffic(traffic, drainTimeoutMs),
+    );
     await this.step('closing configurations', callMs, () => config.store.close());
     const { registration } = options.client.timeouts;
     await this.step('deregistering', registration + SLACK_MS, () => registry.close());

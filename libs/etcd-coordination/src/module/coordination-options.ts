@@ -17,7 +17,9 @@ import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
 import type { LockTurns } from '../lock/lock-options.js';
 import type { ServiceRegistration } from '../registry/registration-options.js';
 import type { SessionOptions } from '../session/session-options.js';
+import type { WriteBatcherOptions } from '../transaction/write-batcher-options.js';
 import type { WatchServiceOptions } from '../watch/watch.service.js';
+import type { TrafficOptions } from './traffic-options.js';
 
 /** What this process says of itself to the fleet: as what it is registered, where it serves. */
 export interface ServiceOptions extends Omit<ServiceRegistration, 'id' | 'address'> {
@@ -109,6 +111,10 @@ export interface CoordinationOptions {
   readonly watch?: WatchServiceOptions;
   /** How a process passes a lock on among its own while other processes wait for it. */
   readonly lock?: Partial<LockTurns>;
+  /** Limits, policies and switches that keep the fleet standing under load. */
+  readonly traffic?: TrafficOptions;
+  /** How the `WriteBatcher` gathers writes and reads. */
+  readonly batcher?: WriteBatcherOptions;
   /** How the application leaves. */
   readonly shutdown?: Partial<ShutdownOptions>;
 }
@@ -153,6 +159,8 @@ export interface ResolvedCoordinationOptions {
   readonly config: ConfigKeepingOptions & { readonly historyLimit: number };
   readonly watch: Required<WatchServiceOptions>;
   readonly lock: LockTurns;
+  readonly traffic: Required<TrafficOptions>;
+  readonly batcher: Required<WriteBatcherOptions>;
   readonly shutdown: ShutdownOptions;
   /** By which everything on the connection tells the time. Default the machine's monotonic clock. */
   readonly clock?: MonotonicClock;

@@ -9,6 +9,10 @@ import { OPTIONS_REWRITE, type OptionsRewrite } from './coordination.tokens.js';
 import { ElectionParticipation } from './election-participation.js';
 import { GateParticipation } from './gate-participation.js';
 import { RegistryParticipation } from './registry-participation.js';
+import { RateLimitExplorer } from '../traffic/limit/rate-limit.explorer.js';
+import { ResilienceExplorer } from '../traffic/resilience/resilience.explorer.js';
+import { DegradableExplorer } from '../traffic/switches/degradable.explorer.js';
+import { TrafficParticipation } from './traffic-participation.js';
 import { asyncOptionsProviders, syncOptionsProvider } from './options.providers.js';
 import { readConnectionName, validateOptions } from './validate-options.js';
 
@@ -35,6 +39,10 @@ class ConnectionsModule {}
     ElectionExplorer,
     ElectionParticipation,
     RegistryParticipation,
+    RateLimitExplorer,
+    ResilienceExplorer,
+    DegradableExplorer,
+    TrafficParticipation,
     ConfigRetirement,
   ],
 })

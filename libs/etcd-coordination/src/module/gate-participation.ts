@@ -6,10 +6,20 @@ import { LOCK_GATES } from '../lock/lock-gate.js';
 import type { Gate, GateKind } from '../nest/gate.js';
 import { gatedClassesOf } from '../nest/gated-classes.js';
 import type { RpcExceptionType } from '../nest/rpc-exception.js';
+import { RATE_LIMIT_GATES } from '../traffic/limit/rate-limit-gate.js';
+import { RESILIENCE_GATES } from '../traffic/resilience/resilience-gate.js';
+import { SWITCH_GATES } from '../traffic/switches/switch-gate.js';
 import { ConnectionRegistry } from './connection-registry.js';
 
 /** Every kind of gate that decorated methods ask. */
-const GATE_KINDS: readonly GateKind<Gate>[] = [LEADER_GATES, LOCK_GATES, FENCE_GATES];
+const GATE_KINDS: readonly GateKind<Gate>[] = [
+  LEADER_GATES,
+  LOCK_GATES,
+  FENCE_GATES,
+  RATE_LIMIT_GATES,
+  RESILIENCE_GATES,
+  SWITCH_GATES,
+];
 
 /**
  * Gives gates to the objects that Nest did not build, and has message handlers refused in a way

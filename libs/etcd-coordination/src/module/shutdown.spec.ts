@@ -118,6 +118,7 @@ describe('shutdown', () => {
       'Etcd connection "default", withdrawing from elections: done in N ms.',
       'Etcd connection "default", draining work under locks: done in N ms.',
       'Etcd connection "default", draining work and handing over leadership: done in N ms.',
+      'Etcd connection "default", writing what is gathered, closing limits and switches: done in N ms.',
       'Etcd connection "default", closing configurations: done in N ms.',
       'Etcd connection "default", deregistering: done in N ms.',
       'Etcd connection "default", closing the discovery: done in N ms.',

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 import { DEFAULT_DISCOVERY_OPTIONS } from '../discovery/discovery-options.js';
+import { readWriteBatcherOptions } from '../transaction/write-batcher-options.js';
 import { InvalidOptionError } from './invalid-option.error.js';
 import { validateOptions } from './validate-options.js';
 
@@ -24,6 +25,8 @@ function refusal(options: unknown): InvalidOptionError {
   throw new Error('The options were taken.');
 }
 
+const limit = (fields: object) => ({ limit: 10, windowMs: 1000, mode: 'instance', ...fields });
+
 describe('the options', () => {
   it('need endpoints only', () => {
     const { instanceId, ...resolved } = validateOptions({ endpoints });
@@ -43,6 +46,8 @@ describe('the options', () => {
       config: { historyLimit: 50 },
       watch: { checkIntervalMs: 60_000 },
       lock: { localTurns: 16, localMs: 50 },
+      traffic: { limits: {}, policies: {}, switches: {} },
+      batcher: readWriteBatcherOptions(),
       shutdown: { drainTimeoutMs: 10_000, noticeMs: 500 },
       registration: null,
       registry: {},
@@ -89,6 +94,8 @@ describe('the options', () => {
       },
       watch: { checkIntervalMs: 0 },
       lock: { localTurns: 4 },
+      traffic: { limits: { orders: { limit: 100, windowMs: 1000, mode: 'fleet' } } },
+      batcher: { windowMs: 5 },
       shutdown: { drainTimeoutMs: 0 },
     };
 
@@ -116,6 +123,8 @@ describe('the options', () => {
       },
       watch: { checkIntervalMs: 0 },
       lock: { localTurns: 4, localMs: 50 },
+      traffic: { limits: given.traffic.limits, policies: {}, switches: {} },
+      batcher: readWriteBatcherOptions({ windowMs: 5 }),
       shutdown: { drainTimeoutMs: 0, noticeMs: 500 },
     });
   });
@@ -217,6 +226,26 @@ describe('the options', () => {
     ['lock', { localTurns: 2 ** 20 }, 'lock.localTurns'],
     ['lock', { localMs: -1 }, 'lock.localMs'],
     ['lock', { turns: 1 }, 'lock.turns'],
+    ['traffic', { limit: {} }, 'traffic.limit'],
+    ['traffic', { limits: [] }, 'traffic.limits'],
+    ['traffic', { limits: { '': { limit: 1, windowMs: 1, mode: 'fleet' } } }, 'traffic.limits'],
+    ['traffic', { limits: { orders: 5 } }, 'traffic.limits.orders'],
+    ['traffic', { limits: { orders: limit({ limit: 0 }) } }, 'traffic.limits.orders.limit'],
+    ['traffic', { limits: { orders: limit({ limit: -1 }) } }, 'traffic.limits.orders.limit'],
+    ['traffic', { limits: { orders: limit({ limit: NaN }) } }, 'traffic.limits.orders.limit'],
+    ['traffic', { limits: { orders: limit({ windowMs: 0 }) } }, 'traffic.limits.orders.windowMs'],
+    ['traffic', { limits: { orders: limit({ per: 's' }) } }, 'traffic.limits.orders.per'],
+    [
+      'traffic',
+      { policies: { stock: { retry: { attempts: 0 } } } },
+      'traffic.policies.stock.retry.attempts',
+    ],
+    ['traffic', { policies: { stock: { timeout: 5 } } }, 'traffic.policies.stock.timeout'],
+    ['traffic', { switches: { ads: { priority: 0 } } }, 'traffic.switches.ads.priority'],
+    ['traffic', { switches: { ads: { auto: {} } } }, 'traffic.switches.ads.auto'],
+    ['batcher', { windowMs: -1 }, 'batcher'],
+    ['batcher', { maxOperations: 129 }, 'batcher'],
+    ['batcher', { window: 5 }, 'batcher.window'],
     ['watch', { checkIntervalMs: -1 }, 'watch.checkIntervalMs'],
     ['watch', { checkIntervalMs: 2 ** 31 }, 'watch.checkIntervalMs'],
     ['watch', 60_000, 'watch'],

@@ -28,6 +28,7 @@ import {
   readRegistry,
   readService,
 } from './validate-service.js';
+import { readBatcher, readTraffic } from './validate-traffic.js';
 
 const KNOWN = [
   'endpoints',
@@ -46,6 +47,8 @@ const KNOWN = [
   'discovery',
   'watch',
   'lock',
+  'traffic',
+  'batcher',
   'shutdown',
 ] as const;
 
@@ -101,6 +104,8 @@ export function validateOptions(given: unknown): ResolvedCoordinationOptions {
     config: readConfig(options),
     watch: readWatch(options),
     lock: readLock(options),
+    traffic: readTraffic(options),
+    batcher: readBatcher(options),
     shutdown: readShutdown(options),
   };
 }

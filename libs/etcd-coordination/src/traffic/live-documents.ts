@@ -65,6 +65,12 @@ export class LiveDocuments<T extends object> {
     return Object.keys(this.declared);
   }
 
+  /** @throws {UnknownTrafficNameError} if it was not declared; lists those that were */
+  assertKnown(name: string, by?: string): void {
+    if (Object.hasOwn(this.declared, name)) return;
+    throw new UnknownTrafficNameError(this.kind.noun, name, this.names, by);
+  }
+
   /**
    * A rule, followed from the first time that it is asked for.
    *
@@ -74,9 +80,7 @@ export class LiveDocuments<T extends object> {
   of(name: string, by?: string): LiveDocument<T> {
     const standing = this.followed.get(name);
     if (standing) return standing;
-    if (!Object.hasOwn(this.declared, name)) {
-      throw new UnknownTrafficNameError(this.kind.noun, name, this.names, by);
-    }
+    this.assertKnown(name, by);
     const fields = this.declared[name]!;
     const value = readRule(this.kind, name, fields);
     const watched = this.documents.follow<T>(`${this.kind.folder}/${name}`, {
