@@ -20,6 +20,19 @@ const UNREACHED: ReadonlySet<unknown> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** Errors of TLS and of certificates, which come before anything is sent. */
+const UNTRUSTED =
+  /^(?:CERT_|ERR_TLS_|ERR_SSL_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|(?:EPROTO|HOSTNAME_MISMATCH|INVALID_CA)$)/;
+
+/** Errors of TLS that may come in the middle of what is sent. */
+const BROKEN_RECORD = /BAD_RECORD_MAC|DECRYPTION_FAILED/;
+
+/** Errors of what answers something else than HTTP. */
+const NO_HTTP = /^HPE_/;
+
+/** What `fetch` gives as the cause where it refuses a port that browsers refuse. */
+const REFUSED_PORT = 'bad port';
+
 /** Errors of a route, which a connection may lose as well after the request was sent. */
 const NO_ROUTE: ReadonlySet<unknown> = new Set([
   'EHOSTUNREACH',
@@ -57,6 +70,7 @@ const MAX_DEPTH = 8;
 /** What of an error tells how far a call has come. */
 interface Telling {
   readonly name?: unknown;
+  readonly message?: unknown;
   readonly code?: unknown;
   readonly syscall?: unknown;
   readonly address?: unknown;
@@ -118,13 +132,25 @@ function ownReach(told: Telling, called: CalledHost | undefined): CallReach | nu
   const { code, syscall, name } = told;
   // `AbortSignal.timeout`, RxJS's `timeout` and p-timeout name theirs so.
   if (name === 'TimeoutError') return 'unknown';
+  if (isRefusedPort(told)) return 'unreached';
   if (typeof code === 'number') return grpcReach(code, told.details);
   const isBefore = BEFORE_CONNECTION.has(syscall);
   if (NO_ROUTE.has(code) && syscall !== undefined && !isBefore) return 'unknown';
   if (UNREACHED.has(code) || NO_ROUTE.has(code) || (typeof code === 'string' && isBefore)) {
     return isAnothers(told, called) ? 'answered' : 'unreached';
   }
-  return UNKNOWN.has(code) ? 'unknown' : null;
+  return UNKNOWN.has(code) ? 'unknown' : reachByCode(code);
+}
+
+function reachByCode(code: unknown): CallReach | null {
+  if (typeof code !== 'string') return null;
+  if (NO_HTTP.test(code) || BROKEN_RECORD.test(code)) return 'unknown';
+  return UNTRUSTED.test(code) ? 'unreached' : null;
+}
+
+/** `fetch` says nothing more of it than this. */
+function isRefusedPort({ message, cause }: Telling): boolean {
+  return message === 'fetch failed' && (cause as Telling | undefined)?.message === REFUSED_PORT;
 }
 
 /** Such as a database that was asked after whom the call was for had answered. */

@@ -11,6 +11,12 @@ function failure(some: object, message = 'failed'): Error {
   return Object.assign(new Error(message), some);
 }
 
+function fetched(some: object): Error {
+  return new TypeError('fetch failed', { cause: failure(some) });
+}
+
+const badPort = new Error('bad port');
+
 describe('how far a call that failed has come', () => {
   it.each([
     ['a connection that is refused', failure(refused)],
@@ -31,6 +37,14 @@ describe('how far a call that failed has come', () => {
         details: 'No connection established. Last error: Error: connect ECONNREFUSED',
       }),
     ],
+    ['a certificate of another', fetched({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })],
+    ['one that has run out', fetched({ code: 'CERT_HAS_EXPIRED' })],
+    ['one that nobody has signed', fetched({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })],
+    ['one that a stranger has', fetched({ code: 'SELF_SIGNED_CERT_IN_CHAIN' })],
+    ['one whose signer is unknown', fetched({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })],
+    ['one that speaks no TLS', fetched({ code: 'ERR_SSL_WRONG_VERSION_NUMBER' })],
+    ['one that older Nodes find so', fetched({ code: 'EPROTO', syscall: 'write' })],
+    ['a port that fetch refuses to call', new TypeError('fetch failed', { cause: badPort })],
   ])('is not at all: %s', (_, error) => {
     expect(reachOf(error, instance)).toBe('unreached');
   });
@@ -40,6 +54,8 @@ describe('how far a call that failed has come', () => {
     ['a reset as it is read', failure({ code: 'ECONNRESET', syscall: 'read' })],
     ['a pipe that is broken', failure({ code: 'EPIPE' })],
     ['a socket that the other side closed', failure({ code: 'UND_ERR_SOCKET' })],
+    ['an answer that is no HTTP', fetched({ code: 'HPE_INVALID_CONSTANT' })],
+    ['a record of TLS that was changed', fetched({ code: 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC' })],
     ['no head in time', failure({ code: 'UND_ERR_HEADERS_TIMEOUT' })],
     ['a route that a connection has lost', failure({ code: 'EHOSTUNREACH', syscall: 'read' })],
     ['one that it lost as it wrote', failure({ code: 'ENETUNREACH', syscall: 'write' })],
@@ -75,6 +91,7 @@ describe('how far a call that failed has come', () => {
     ],
     ['another name that nobody knows', failure({ code: 'ENOTFOUND', hostname: 'db' })],
     ['one of many that is an answer', new AggregateError([failure(refused), new Error('no')])],
+    ['a fault of the caller that says so', new Error('bad port')],
     ['nothing', undefined],
     ['a string', 'ECONNREFUSED'],
     ['an error that is its own cause', endless],

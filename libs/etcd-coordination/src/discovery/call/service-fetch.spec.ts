@@ -1,6 +1,7 @@
-import { expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FakeServicePool } from '../../../../../test/support/fake-service-pool.js';
-import { serviceFetch } from './service-fetch.js';
+import { failureOf } from '../../../../../test/support/failure-of.js';
+import { type ServiceFetchInit, serviceFetch } from './service-fetch.js';
 
 it('lets go of the answers that it does not return', async () => {
   const cancelled = vi.fn<(url: string) => void>();
@@ -15,4 +16,41 @@ it('lets go of the answers that it does not return', async () => {
   expect(cancelled).toHaveBeenCalledTimes(2);
   await response.body!.cancel();
   expect(cancelled).toHaveBeenCalledTimes(3);
+});
+
+/** Has an instance that `fetch` rejects, and tells how its attempt ended. */
+async function rejectedWith(error: unknown, init?: ServiceFetchInit): Promise<string[]> {
+  const pool = FakeServicePool.of('a', 'b', 'c');
+  const fetch = () => Promise.reject(error);
+  const asking = serviceFetch({ pool: () => pool }, { fetch })('service://stock/x', init);
+  expect(await failureOf(asking)).toBe(error);
+  return pool.ends;
+}
+
+const failed = (cause: object) => new TypeError('fetch failed', { cause });
+
+describe('what fetch rejects with', () => {
+  it.each([
+    ['an answer that overflows', failed({ code: 'UND_ERR_HEADERS_OVERFLOW' })],
+    ['what nobody knows', failed(new Error('never heard of'))],
+    ['what is no error of undici', 'nonsense'],
+  ])('is a failure of the instance, and repeated only if it may be: %s', async (_, error) => {
+    const ends = await rejectedWith(error);
+    expect(ends.map((end) => end.slice(2))).toEqual(['failed', 'failed', 'failed']);
+    expect(await rejectedWith(error, { method: 'POST', body: '{}' })).toEqual(['a failed']);
+  });
+
+  it.each([
+    ['a redirect', failed(new Error('unexpected redirect'))],
+    ['a scheme that it was led to', failed(new Error('URL scheme must be a HTTP(S) scheme'))],
+    ['a header that cannot be', failed({ code: 'UND_ERR_INVALID_ARG' })],
+  ])('is none if it is %s', async (_, error) => {
+    expect(await rejectedWith(error)).toEqual(['a succeeded']);
+  });
+
+  it('says nothing of the instance if it is an abort, or if a stream was sent', async () => {
+    expect(await rejectedWith(new DOMException('mine', 'AbortError'))).toEqual(['a abandoned']);
+    const stream = { method: 'PUT', body: new ReadableStream(), duplex: 'half' } as const;
+    expect(await rejectedWith(failed(new Error('mine')), stream)).toEqual(['a succeeded']);
+  });
 });

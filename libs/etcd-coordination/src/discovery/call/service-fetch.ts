@@ -3,6 +3,7 @@ import { InvalidDiscoveryOptionError } from '../discovery.errors.js';
 import { abortWhileHeld, onAbort, ownerSignals } from '../../context/abort-links.js';
 import type { CallAttempt, CallOptions } from './call-options.js';
 import { type CallGround, callService } from './call-service.js';
+import { isOfInstance } from './fetch-rejection.js';
 import { CALL_OPTION_NAMES } from './read-call-options.js';
 import { ServiceRequest } from './service-request.js';
 import { SpeakingPool } from './speaking-pool.js';
@@ -48,6 +49,8 @@ const HTTP = ['http', 'https'] as const;
  * - a body that is a stream is sent once only; give a string, a Buffer or a Blob, and it can be repeated
  * - redirects are followed of what is idempotent only; any other request gets the redirect itself as its
  *   answer, unless `redirect` says otherwise: then what fails at the new place may be made twice
+ * - whatever `fetch` itself rejects with counts as a failure of the instance, but for faults of the request,
+ *   redirects that were not to be followed, and the caller's own end of it
  * - the answers 502, 503 and 504 count as failures of the instance; if the last attempt ends with one, it is
  *   returned
  * - the fences of what the caller owns go along, as by `fenceHeaders()`
@@ -70,7 +73,9 @@ export function serviceFetch(pools: PoolSource, ground: FetchGround = {}): Servi
         {
           ...options,
           isFailure: (error) =>
-            error instanceof FailedAnswer || (options.isFailure?.(error) ?? false),
+            error instanceof FailedAnswer ||
+            fetching.hasFailedBy(error) ||
+            (options.isFailure?.(error) ?? false),
         },
         ground,
       ),
@@ -91,6 +96,8 @@ class Fetching {
   private readonly lasting: readonly AbortSignal[];
   /** The last answer that was not good. */
   private held: Response | null = null;
+  /** What attempts were rejected with, where that may be the instance's fault. */
+  private readonly rejections = new Set<unknown>();
 
   constructor(
     private readonly request: ServiceRequest,
@@ -106,6 +113,11 @@ class Fetching {
     const cut = onAbort(signal, () => controller.abort(signal.reason as unknown));
     const request = this.request.to(address, controller.signal);
     return this.answer(this.fetcher(request), controller, cut, signal);
+  }
+
+  /** Whether an attempt was rejected with that, and not by the request's own fault. */
+  hasFailedBy(error: unknown): boolean {
+    return this.rejections.has(error);
   }
 
   /** Gives the last answer in place of the error that stands for it; an answer that is not given on is let go. */
@@ -127,7 +139,11 @@ class Fetching {
     cut: () => void,
     signal: AbortSignal,
   ): Promise<Response> {
-    const response = await asked;
+    const response = await asked.catch((error: unknown) => {
+      // A body that is a stream may have failed by itself, and `fetch` does not tell.
+      if (!this.request.isOnce && isOfInstance(error)) this.rejections.add(error);
+      throw error;
+    });
     if (signal.aborted) {
       // Nobody waits for it any more.
       letGo(response);
