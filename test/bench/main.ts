@@ -16,10 +16,12 @@ import { fanOutMeasures } from './fan-out.measure.js';
 import { handOverMeasure } from './hand-over.measure.js';
 import { leaderGateMeasure } from './leader-gate.measure.js';
 import { LibraryInstance } from './library.js';
+import { LimitMeasures } from './limit.measure.js';
 import { LockMeasures } from './locks.measure.js';
 import { RegistryMeasures } from './registry.measure.js';
 import { print } from './report.js';
 import { sessionMeasure } from './session.measure.js';
+import { resilientMeasure } from './resilient.measure.js';
 import { SlowInstance } from './slow-instance.measure.js';
 import { startMeasure } from './start.measure.js';
 import { stmMeasures } from './stm.measure.js';
@@ -37,11 +39,13 @@ const pair: [LibraryInstance, LibraryInstance] = [
   await LibraryInstance.start(endpoint, 'b'),
 ];
 const gate = await leaderGateMeasure(endpoint);
+const resilient = await resilientMeasure(endpoint);
 const configReads = await configReadMeasures(endpoint);
 const batches = new BatchMeasures(endpoint, plain, pair[0]);
 const locks = new LockMeasures(endpoint, plain, pair);
 const configFanOut = new ConfigFanOut(endpoint, pair[0].client);
 const registry = await RegistryMeasures.start(endpoint);
+const limits = await LimitMeasures.start(endpoint);
 const slowInstance = await SlowInstance.start(endpoint);
 
 const { version } = await plain.maintenance.status();
@@ -56,6 +60,7 @@ const measures: Measure[] = [
   handOverMeasure(endpoint, pair, 10, 3),
   handOverMeasure(endpoint, pair, 300, 4),
   gate.measure,
+  resilient.measure,
   ...configReads.measures,
   watchLatencyMeasure(plain, pair[0].watches, pair[0].namespace),
   watchBurstMeasure(plain, pair[0].watches, pair[0].namespace),
@@ -66,6 +71,7 @@ const measures: Measure[] = [
   ...batches.all,
   ...slowInstance.all,
   ...registry.all,
+  ...limits.all,
   fleetTestMeasure(),
 ];
 let missed = 0;
@@ -77,10 +83,12 @@ for (const measure of measures.filter((m) => !wanted || m.title.includes(wanted)
 
 plain.close();
 await gate.close();
+await resilient.close();
 await configReads.close();
 await configFanOut.close();
 await batches.close();
 await locks.close();
+await limits.close();
 await slowInstance.close();
 await registry.close();
 for (const instance of pair) await instance.close();
