@@ -65,6 +65,7 @@ export const PROMISES = {
   config: 'Configuration is never older than the last good one, and never invalid',
   registry:
     'The registry shows what is alive, an outage empties nothing, and calls find who answers',
+  limits: 'A limit of the fleet is kept by all together, and leaves nobody with nothing',
   shutdown: 'A closed process has handed over, left no key and ended by itself',
   errors: 'Every error has a code of ours and says what to do',
   liveness: 'All is right again within a computed bound of the healing',

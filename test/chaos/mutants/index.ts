@@ -1,5 +1,6 @@
 import { clockMutants } from './clock-mutants.js';
 import { configMutants } from './config-mutants.js';
+import { limitMutants } from './limit-mutants.js';
 import type { Mutant } from './mutant.js';
 import { ownershipMutants } from './ownership-mutants.js';
 import { registerMutants } from './register-mutants.js';
@@ -14,6 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...registerMutants,
   ...configMutants,
   ...registryMutants,
+  ...limitMutants,
 ];
 
 /** @throws if there is none of that name */

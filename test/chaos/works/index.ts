@@ -1,5 +1,6 @@
 import { config } from './config/index.js';
 import { elections } from './elections/index.js';
+import { limits } from './limits/index.js';
 import { locks } from './locks/index.js';
 import { processes } from './processes/index.js';
 import { readWrite } from './read-write/index.js';
@@ -19,5 +20,6 @@ export const WORKS: readonly ChaosWork[] = [
   watched,
   config,
   registry,
+  limits,
   processes,
 ];

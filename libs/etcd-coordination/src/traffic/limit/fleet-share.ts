@@ -12,7 +12,7 @@ import { Demand } from './demand.js';
 import { Presence } from './presence.js';
 import type { RateLimiterGround, SharedRule } from './share-ground.js';
 import { Borrowed, grantsFor, Lent, type Request } from './share-lending.js';
-import { ShareMembers } from './share-members.js';
+import { MISSED_BEATS, ShareMembers } from './share-members.js';
 import { encodeShareRecord, type ShareRecord } from './share-record.js';
 import { ShareView } from './share-view.js';
 
@@ -37,6 +37,8 @@ export interface ShareNow {
   readonly members: number;
   readonly lent: number;
   readonly borrowed: number;
+  /** Whether nobody can have taken its share for free. */
+  readonly isConfirmed: boolean;
   /** Until when that is so, by time alone. */
   readonly until: number;
 }
@@ -117,7 +119,9 @@ export class FleetShare {
     const lent = this.lent.rate(now, share);
     const isOut = this.leaving.signal.aborted || !this.presence.admits(now);
     const rate = isOut ? 0 : share - lent + borrowed;
-    return { rate, members, lent, borrowed, until: Math.min(until, now + REFRESH_MS) };
+    const isConfirmed = this.presence.isConfirmed(now, MISSED_BEATS * this.everyMs);
+    const isSoUntil = Math.min(until, now + REFRESH_MS);
+    return { rate, members, lent, borrowed, isConfirmed, until: isSoUntil };
   }
 
   /** Gives its share back, and has the others told. Never rejects. */

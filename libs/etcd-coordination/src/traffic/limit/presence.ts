@@ -25,6 +25,8 @@ export class Presence {
   private turnedAt: number;
   private wakesAt = -Infinity;
   private wokeAt: number | null = null;
+  /** When that was sent which was seen last. */
+  private seenSentAt = -Infinity;
   /** When each beat was sent that was not seen yet. */
   private readonly sent = new Map<number, number>();
   private cancelTimer: () => void;
@@ -53,6 +55,11 @@ export class Presence {
     return now >= this.admitsFrom && (this.wokeAt === null || now >= this.wakesAt);
   }
 
+  /** Whether it has seen a word of its own that it sent no longer ago than that. */
+  isConfirmed(now: number, withinMs: number): boolean {
+    return now - this.seenSentAt < withinMs;
+  }
+
   /** The process runs. To be called often: a gap says that it did not. */
   turn(now: number): void {
     const gap = now - this.turnedAt;
@@ -72,6 +79,7 @@ export class Presence {
   heard(beat: number, now: number): boolean {
     const sentAt = this.sent.get(beat);
     if (sentAt === undefined) return false;
+    this.seenSentAt = sentAt;
     for (const earlier of this.sent.keys()) if (earlier <= beat) this.sent.delete(earlier);
     if (this.wokeAt !== null && sentAt >= this.wokeAt) this.wokeAt = null;
     if (!this.isKnown) this.joinsAt(now + GRACE_MS);

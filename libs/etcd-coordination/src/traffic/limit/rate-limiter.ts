@@ -37,6 +37,11 @@ export interface RateLimitStatus {
   readonly lent: number;
   /** The part that this process uses of others' shares. */
   readonly borrowed: number;
+  /**
+   * Whether it is certain that the others reckon with this process's share: it has seen a word of its own within
+   * the last three beats. Not so while the limit is not used here, or etcd is out of reach.
+   */
+  readonly confirmed: boolean;
 }
 
 /**
@@ -101,8 +106,8 @@ export class RateLimiter {
    */
   status(rule: string): RateLimitStatus {
     const limiter = this.limiter(rule);
-    const { rate: share, members, lent, borrowed } = limiter.shareNow;
-    return { rule, numbers: limiter.rule, share, members, lent, borrowed };
+    const { rate: share, members, lent, borrowed, isConfirmed: confirmed } = limiter.shareNow;
+    return { rule, numbers: limiter.rule, share, members, lent, borrowed, confirmed };
   }
 
   /** {@link status} now, and whenever it has changed. Completes with the connection. */
@@ -159,6 +164,7 @@ function isSame(a: RateLimitStatus, b: RateLimitStatus): boolean {
     a.share === b.share &&
     a.members === b.members &&
     a.lent === b.lent &&
-    a.borrowed === b.borrowed
+    a.borrowed === b.borrowed &&
+    a.confirmed === b.confirmed
   );
 }

@@ -12,7 +12,10 @@ import { TokenBucket, type BucketPace } from './token-bucket.js';
 const UNKNOWN_WAIT_MS = 1000;
 /** Of the calls that have no key, where each key has a limit of its own. */
 const NO_KEY = '';
-const WHOLE: ShareNow = { rate: 1, members: 1, lent: 0, borrowed: 0, until: Infinity };
+const WHOLE: ShareNow = {
+  ...{ rate: 1, members: 1, lent: 0, borrowed: 0 },
+  ...{ isConfirmed: true, until: Infinity },
+};
 
 /** One rule in this process: its numbers, its share, and what of it is used up. */
 export class RuleLimiter {
@@ -114,7 +117,8 @@ export class RuleLimiter {
       before.rate === rate &&
       before.members === members &&
       before.lent === lent &&
-      before.borrowed === borrowed;
+      before.borrowed === borrowed &&
+      before.isConfirmed === present.isConfirmed;
     if (!isSame) this.changed();
   }
 

@@ -1,0 +1,2 @@
+/** The limit that all processes share. */
+export const RULE = 'chaos';
