@@ -1,4 +1,7 @@
-/** What keeps a list from being emptied by leases that expire together. */
+/**
+ * What keeps a list from being emptied by leases that expire together. Those that are kept get their share of the
+ * calls, or the few that are left would drown; one that fails a call is left alone at once.
+ */
 export interface ProtectionOptions {
   /** More than this share lost within the window is taken for a fault of the registry. From 0 up to, and without, 1. Default 0.5. */
   readonly maxLossShare?: number;
@@ -12,7 +15,7 @@ export interface ProtectionOptions {
 
 /** When an instance that fails this process's own calls is left alone for a while. */
 export interface EjectionOptions {
-  /** So many failures in a row eject it. Default 5. */
+  /** So many failures in a row eject it; the first one does while it is protected. Default 5. */
   readonly failures?: number;
   /** The first ejection's length in milliseconds; the second in a row is twice as long, and so on. Default 5,000. */
   readonly baseMs?: number;

@@ -98,10 +98,10 @@ describe('who can be chosen', () => {
     );
   });
 
-  it('is one that is protected only if there is nobody else', () => {
-    const kept = [1, 2].map((n) => serviceInstance(`kept${n}`, { isProtected: true }));
-    const stage = new Stage().list(...up('a'), ...kept);
-    expect(stage.count(20)).toEqual({ a: 20 });
+  it('is one that is protected as well, or the others would drown', () => {
+    const kept = [1, 2].map((n) => serviceInstance(`kept${n}`, { isProtected: true, zone: 'z' }));
+    const stage = new Stage({}, 'z').list(serviceInstance('a', { zone: 'z' }), ...kept);
+    expect(stage.count(30, ROUND_ROBIN)).toEqual({ a: 10, kept1: 10, kept2: 10 });
     stage.change(['a']);
     expect(stage.count(20, ROUND_ROBIN)).toEqual({ kept1: 10, kept2: 10 });
   });
@@ -121,6 +121,18 @@ describe('another attempt of a call', () => {
     const stage = new Stage().list(...up('a', 'b', 'c'));
     expect(stage.count(20, options('a', 'c'))).toEqual({ b: 20 });
     expect(stage.choose({ ...options('a'), exclude: new Set(['b', 'c']) })).toBeNull();
+  });
+
+  it('goes to those that are surely there before those that are protected', () => {
+    const stage = new Stage().list(
+      ...up('a', 'b'),
+      ...[1, 2, 3].map((n) => serviceInstance(`kept${n}`, { isProtected: true })),
+    );
+    expect(Object.keys(stage.count(40, options('kept1'))).sort()).toEqual(['a', 'b']);
+    expect(Object.keys(stage.count(40, options('kept1', 'a', 'b'))).sort()).toEqual([
+      'kept2',
+      'kept3',
+    ]);
   });
 
   it('is made at nobody who is found down or ejected while somebody is up, though that was tried', () => {
@@ -215,16 +227,26 @@ describe('ejection', () => {
     expect(stage.fleet.count(stage.now)).toEqual({ usable: 2, ejected: 2 });
   });
 
-  it('counts only those that are surely there, and takes those that are kept beside them', () => {
+  it('takes one that is protected at its first failure, and does not count it among the others', () => {
     const kept = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `kept${n}`);
     const stage = new Stage().list(
       ...up('a', 'b', 'c', 'd'),
       ...kept.map((id) => serviceInstance(id, { isProtected: true })),
     );
+    for (const id of kept.slice(0, 9)) stage.fail(id, 1);
     for (const id of ['a', 'b', 'c', 'd']) stage.fail(id);
-    for (const id of kept.slice(0, 5)) stage.fail(id);
-    expect(stage.fleet.count(stage.now)).toEqual({ usable: 7, ejected: 7 });
-    expect(stage.count(10, ROUND_ROBIN)).toEqual({ c: 5, d: 5 });
+    expect(stage.fleet.count(stage.now)).toEqual({ usable: 3, ejected: 11 });
+    expect(stage.count(30, ROUND_ROBIN)).toEqual({ c: 10, d: 10, kept9: 10 });
+  });
+
+  it('does not come at the first failure of one that drains', () => {
+    const stage = new Stage().list(...up('a', 'b'));
+    const candidate = stage.fleet.choose({ exclude: new Set(['b']) }, 0)!;
+    stage.fleet.began(candidate, 0);
+    stage.change([serviceInstance('a', { state: 'draining' })]);
+    stage.fleet.ended(candidate, 'failed', 0, 1);
+    stage.change(up('a'));
+    expect(stage.fleet.count(1)).toEqual({ usable: 2, ejected: 0 });
   });
 
   it('is not ended by an answer of the time before it', () => {

@@ -38,13 +38,13 @@ export class Fleet {
   /** Where a candidate without a zone stands. */
   private readonly anywhere: readonly Candidates[];
   private readonly zones: Zones;
-  /** Gone from etcd, and kept in the list. */
-  private readonly reserve = new Candidates();
   private readonly ejection: OutlierEjection<Candidate>;
   private readonly slowStart: SlowStart<Candidate>;
   private readonly processHash: number;
   /** Those that are up and registered, ejected ones among them. */
   private up = 0;
+  /** Those that are gone from etcd, and kept in the list. */
+  private kept = 0;
   /** The moment of what goes on now. */
   private now = 0;
 
@@ -58,7 +58,11 @@ export class Fleet {
     this.zones = new Zones(zone.minHealthy, subset?.size ?? null);
     this.ejection = new OutlierEjection<Candidate>(
       ejection,
-      { size: () => this.up, has: ({ instance }) => isThere(instance) },
+      {
+        size: () => this.up,
+        has: ({ instance }) => isThere(instance),
+        isDoubtful: ({ instance }) => instance.isProtected,
+      },
       (candidate, isBack) => {
         this.replace(candidate);
         if (isBack) this.slowStart.begin(candidate, this.now);
@@ -66,7 +70,6 @@ export class Fleet {
     );
     this.slowStart = new SlowStart<Candidate>(slowStartMs, () => {
       this.all.stepped();
-      this.reserve.stepped();
       this.zones.stepped();
     });
   }
@@ -95,15 +98,12 @@ export class Fleet {
     const zone = options.zone ?? this.owner.zone;
     const own = this.zones.choose(zone, this.all.everyone.length, share);
     const chosen =
+      (options.tried?.size ? this.pickSure(own, strategy, draw, unwanted) : null) ??
       (own && pick(own, strategy, draw, unwanted)) ??
-      pick(this.all, strategy, draw, unwanted) ??
-      // Better to call in vain than not at all.
-      pick(this.reserve, strategy, draw, unwanted);
+      pick(this.all, strategy, draw, unwanted);
     if (chosen) return chosen;
     // Whoever has failed this call once may be well: it is to be asked again before those that are hardly.
-    if (unwanted !== exclude && (this.all.hasBut(exclude) || this.reserve.hasBut(exclude))) {
-      return null;
-    }
+    if (unwanted !== exclude && this.all.hasBut(exclude)) return null;
     return this.lastResort(strategy, draw, unwanted);
   }
 
@@ -169,6 +169,7 @@ export class Fleet {
   ): void {
     this.zones.count(before, after);
     this.up += Number(isThere(after)) - Number(isThere(before));
+    this.kept += Number(after?.isProtected ?? false) - Number(before?.isProtected ?? false);
     const known = this.members.get(id);
     const isAnother = before && after && isRegisteredAnew(before, after) && !isList;
     if (known && (!after || isAnother)) this.remove(known, placements);
@@ -198,9 +199,8 @@ export class Fleet {
   }
 
   private place(candidate: Candidate, placements: Placements): void {
-    const { state, isProtected, zone } = candidate.instance;
+    const { state, zone } = candidate.instance;
     if (state !== 'up' || !this.ejection.isIn(candidate)) this.move(candidate, [], placements);
-    else if (isProtected) this.move(candidate, [this.reserve], placements);
     else if (zone === null) this.move(candidate, this.anywhere, placements);
     else this.move(candidate, [this.all, this.zones.of(zone)], placements);
   }
@@ -213,6 +213,26 @@ export class Fleet {
     candidate.places = to;
   }
 
+  /**
+   * While some are protected, a call that has failed once goes to one that is surely there, if there is any: of
+   * those that are protected most may be dead, and it would fail as often as it is tried.
+   */
+  private pickSure(
+    own: Candidates | null,
+    strategy: ChooseStrategy,
+    draw: Draw,
+    unwanted: ReadonlySet<string> | undefined,
+  ): Candidate | null {
+    if (this.kept === 0) return null;
+    const isSure = ({ instance }: Candidate) => !instance.isProtected;
+    for (const { everyone } of own ? [own, this.all] : [this.all]) {
+      const sure = Candidates.of(everyone.filter(isSure));
+      const chosen = pick(sure, withoutTurns(strategy), draw, unwanted);
+      if (chosen) return chosen;
+    }
+    return null;
+  }
+
   /** For when there is nobody else: those that are up and fail, and those that only a prober finds down. */
   private lastResort(
     strategy: ChooseStrategy,
@@ -220,8 +240,7 @@ export class Fleet {
     unwanted: ReadonlySet<string> | undefined,
   ): Candidate | null {
     const candidates = [...this.members.values()];
-    // Sets that are made for one choice know nothing of turns.
-    const how = strategy === 'round-robin' ? 'random' : strategy;
+    const how = withoutTurns(strategy);
     const pickOf = (isOne: (candidate: Candidate) => boolean) =>
       pick(Candidates.of(candidates.filter(isOne)), how, draw, unwanted);
     return (
@@ -235,6 +254,11 @@ export class Fleet {
 /** Whether it is up, and surely registered. */
 function isThere(instance: ServiceInstance | null): boolean {
   return instance !== null && instance.state === 'up' && !instance.isProtected;
+}
+
+/** Sets that are made for one choice know nothing of turns. */
+function withoutTurns(strategy: ChooseStrategy): ChooseStrategy {
+  return strategy === 'round-robin' ? 'random' : strategy;
 }
 
 /** The same set as is excluded, if nobody was tried. */

@@ -24,6 +24,8 @@ export interface EjectionPopulation<T> {
   /** How many they are, ejected ones among them. */
   size(): number;
   has(instance: T): boolean;
+  /** Whether it may well be dead, so that its first failure is enough. */
+  isDoubtful(instance: T): boolean;
 }
 
 interface Record {
@@ -107,8 +109,7 @@ export class OutlierEjection<T extends Ejectable> {
     if (!this.options) return;
     const record = this.records.get(instance);
     if (record?.state === 'ejected') return;
-    if (!record && instance.stats.failuresInRow < this.options.failures) return;
-    if (!record && !this.mayEject(instance, this.options)) return;
+    if (!record && !this.isDue(instance, this.options)) return;
     const { baseMs, maxMs } = this.options;
     instance.stats.ejections += 1;
     const until = now + Math.min(maxMs, baseMs * instance.stats.ejections);
@@ -130,8 +131,13 @@ export class OutlierEjection<T extends Ejectable> {
     this.records.delete(instance);
   }
 
-  private mayEject(instance: T, { maxShare }: Required<EjectionOptions>): boolean {
-    if (!this.population.has(instance)) return true;
+  private isDue(instance: T, options: Required<EjectionOptions>): boolean {
+    const least = this.population.isDoubtful(instance) ? 1 : options.failures;
+    if (instance.stats.failuresInRow < least) return false;
+    return !this.population.has(instance) || this.mayEject(options);
+  }
+
+  private mayEject({ maxShare }: Required<EjectionOptions>): boolean {
     const population = this.population.size();
     // One of two can always be done without.
     const most = Math.max(Math.floor(population * maxShare), population === 2 ? 1 : 0);

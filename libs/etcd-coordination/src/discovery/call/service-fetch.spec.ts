@@ -21,7 +21,7 @@ it('lets go of the answers that it does not return', async () => {
 /** Has an instance that `fetch` rejects, and tells how its attempt ended. */
 async function rejectedWith(error: unknown, init?: ServiceFetchInit): Promise<string[]> {
   const pool = FakeServicePool.of('a', 'b', 'c');
-  const fetch = () => Promise.reject(error);
+  const fetch = vi.fn<() => Promise<Response>>().mockRejectedValue(error);
   const asking = serviceFetch({ pool: () => pool }, { fetch })('service://stock/x', init);
   expect(await failureOf(asking)).toBe(error);
   return pool.ends;
