@@ -143,10 +143,15 @@ export {
   RateLimitedError,
   type RateLimitedPayload,
 } from './traffic/limit/rate-limit.errors.js';
-export { Resilient, type ResilientOptions } from './traffic/resilience/resilient.decorator.js';
+export {
+  type MethodFallback,
+  Resilient,
+  type ResilientOptions,
+} from './traffic/resilience/resilient.decorator.js';
 export { type ExecuteOptions, Resilience } from './traffic/resilience/resilience.service.js';
 export { type CallContext, currentCall } from './traffic/resilience/current-call.js';
 export type { PolicyStatus } from './traffic/resilience/live-policy.js';
+export type { BulkheadStatus } from './traffic/resilience/bulkhead.js';
 export type { BreakerState, BreakerStatus } from './traffic/resilience/breaker/circuit-breaker.js';
 export type {
   BreakerOptions,
