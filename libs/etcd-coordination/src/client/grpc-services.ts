@@ -11,8 +11,10 @@ import {
 // a second time would cost every start-up some 50 ms, so they are taken from its Host.
 import { Host } from 'etcd3/lib/connection-pool.js';
 import { noop } from 'cockatiel';
-import type { IRangeRequest, IRangeResponse, Services } from 'etcd3';
+import type { IRangeRequest, IRangeResponse, ITxnRequest, ITxnResponse, Services } from 'etcd3';
 import { decodeRangeResponse } from './range-response.js';
+import { encodeTxnRequest } from './txn-request.js';
+import { decodeTxnResponse } from './txn-response.js';
 
 export type ServiceName = keyof typeof Services;
 
@@ -31,16 +33,27 @@ export function serviceClient(name: ServiceName, target: string, channel: Channe
     const host = new Host('127.0.0.1:1', credentials.createInsecure(), {}, noop);
     Constructor = host.getServiceClient(name).constructor as ServiceConstructor;
     host.close();
-    if (name === 'KV') Constructor = withFastLists(Constructor);
+    if (name === 'KV') Constructor = withFastCodecs(Constructor);
     constructors.set(name, Constructor);
   }
   return new Constructor(target, credentials.createInsecure(), { channelOverride: channel });
 }
 
 /** Of its own: etcd3's class is that of every other client in this process, too. */
-function withFastLists({ service }: ServiceConstructor): ServiceConstructor {
+function withFastCodecs({ service }: ServiceConstructor): ServiceConstructor {
   const range = service['Range'] as MethodDefinition<IRangeRequest, IRangeResponse>;
-  const decode = (bytes: Buffer) => decodeRangeResponse(bytes, range.responseDeserialize);
-  const methods = { ...service, Range: { ...range, responseDeserialize: decode } };
+  const txn = service['Txn'] as MethodDefinition<ITxnRequest, ITxnResponse>;
+  const methods = {
+    ...service,
+    Range: {
+      ...range,
+      responseDeserialize: (bytes: Buffer) => decodeRangeResponse(bytes, range.responseDeserialize),
+    },
+    Txn: {
+      ...txn,
+      requestSerialize: (request: ITxnRequest) => encodeTxnRequest(request, txn.requestSerialize),
+      responseDeserialize: (bytes: Buffer) => decodeTxnResponse(bytes, txn.responseDeserialize),
+    },
+  };
   return makeClientConstructor(methods, 'KV');
 }

@@ -1,18 +1,19 @@
 import type { PlannedWrite } from './committer.js';
 import type { Round } from './rounds.js';
 
-/** A write, and whoever waits for it. */
-export interface AskedWrite extends PlannedWrite {
-  /** What it takes of a request. */
-  readonly bytes: number;
-  /** By the connection's clock. */
-  readonly acceptedAt: number;
-  resolve(result: BatchedWrite): void;
+/** Whoever waits for a write, or a read. */
+export interface Told<T> {
+  resolve(result: T): void;
   reject(error: unknown): void;
 }
 
 /** A write that was accepted. */
-export interface QueuedWrite extends AskedWrite {
+export interface QueuedWrite extends PlannedWrite {
+  /** What it takes of a request. */
+  readonly bytes: number;
+  /** By the connection's clock. */
+  readonly acceptedAt: number;
+  readonly told: Told<BatchedWrite>;
   /** With which those are told who wait until it is. */
   readonly round: Round;
 }

@@ -1,9 +1,15 @@
 import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdTimeoutError } from '../client/etcd.errors.js';
 import type { EtcdSession } from '../session/etcd-session.js';
-import { BatchQueue, type AskedWrite, type BatchLimits, type QueuedWrite } from './batch-queue.js';
+import {
+  BatchQueue,
+  type BatchedWrite,
+  type BatchLimits,
+  type QueuedWrite,
+  type Told,
+} from './batch-queue.js';
 import { BatchSender } from './batch-sender.js';
-import type { Committer } from './committer.js';
+import type { Committer, PlannedWrite } from './committer.js';
 import { Rounds } from './rounds.js';
 import { SendTurns } from './send-turns.js';
 
@@ -46,13 +52,13 @@ export class BatchedWrites {
         this.written += 1;
         this.release(write);
         this.untold.end(write.round);
-        write.resolve({ revision });
+        write.told.resolve({ revision });
       },
       failed: (write, error, isOut) => {
         this.failed += 1;
         if (!isOut) this.release(write);
         this.untold.end(write.round);
-        write.reject(error);
+        write.told.reject(error);
       },
       barred: (write) => this.release(write),
       unanswered: () => this.giveUpOverdue(),
@@ -60,11 +66,14 @@ export class BatchedWrites {
     });
   }
 
-  /** Takes one in, whose error and result go through its own functions. */
-  accept(asked: AskedWrite): QueuedWrite {
-    const write = { ...asked, round: this.untold.begin() };
+  /** Takes one in, which takes so many bytes of a request. */
+  accept(planned: PlannedWrite, bytes: number, told: Told<BatchedWrite>): QueuedWrite {
+    const { key, name, value, lease } = planned;
+    const acceptedAt = this.client.clock.now();
+    const round = this.untold.begin();
+    const write: QueuedWrite = { key, name, value, lease, bytes, acceptedAt, told, round };
     this.held += 1;
-    this.heldBytes += write.bytes;
+    this.heldBytes += bytes;
     this.queue.enter(write);
     return write;
   }
@@ -75,7 +84,7 @@ export class BatchedWrites {
     this.failed += 1;
     this.drop(write);
     this.untold.end(write.round);
-    write.reject(reason);
+    write.told.reject(reason);
   }
 
   /** Rejects all that is not sent, each with what `reason` makes of its key. */

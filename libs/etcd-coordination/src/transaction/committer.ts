@@ -1,4 +1,11 @@
-import type { ICompare, IRangeRequest, IRangeResponse, IRequestOp, ITxnResponse } from 'etcd3';
+import type {
+  ICompare,
+  IRangeRequest,
+  IRangeResponse,
+  IRequestOp,
+  ITxnRequest,
+  ITxnResponse,
+} from 'etcd3';
 import { pause, timeoutSignal } from '../client/clock.js';
 import type { EtcdClient } from '../client/etcd-client.js';
 import {
@@ -58,8 +65,9 @@ export type CommitOutcome =
 export type WhenUnsettled = (bar: () => Promise<void>) => void;
 
 /** A plan with the leases that its keys go on. */
-interface Prepared extends CommitPlan {
-  readonly puts: readonly IRequestOp[];
+interface Prepared {
+  readonly plan: CommitPlan;
+  readonly puts: IRequestOp[];
   readonly usesSession: boolean;
   /** Whether it names leases of which the session knows nothing. */
   readonly usesLeases: boolean;
@@ -104,12 +112,12 @@ export class Committer {
 
   /** Rejects only while the transaction may still be applied. */
   private async settled(
-    plan: Prepared,
+    prepared: Prepared,
     guard: FenceGuard,
     whenUnsettled: WhenUnsettled | undefined,
   ): Promise<Settled> {
     try {
-      return { outcome: await this.send(plan, guard, whenUnsettled) };
+      return { outcome: await this.send(prepared, guard, whenUnsettled) };
     } catch (error) {
       if (error instanceof WriteOutcomeUnknownError || error instanceof ClientClosedError) {
         throw error;
@@ -119,21 +127,22 @@ export class Committer {
   }
 
   private async send(
-    plan: Prepared,
+    prepared: Prepared,
     guard: FenceGuard,
     whenUnsettled: WhenUnsettled | undefined,
   ): Promise<CommitOutcome> {
+    const { plan } = prepared;
     if (plan.writes.length === 0) {
-      const answer = await this.client.txn(requestOf(plan, guard));
+      const answer = await this.client.txn(requestOf(prepared, guard));
       return outcomeOf(answer, plan, guard);
     }
     // A transaction that is full has no room for a mark.
     const hasRoom =
       plan.compare.length + guard.count < MAX_OPERATIONS && plan.writes.length < MAX_OPERATIONS;
-    if (!hasRoom) return this.sendOnce(plan, guard);
+    if (!hasRoom) return this.sendOnce(prepared, guard);
     const mark = this.marks.take();
     try {
-      return await this.sendMarked(plan, guard, mark);
+      return await this.sendMarked(prepared, guard, mark);
     } catch (error) {
       if (error instanceof WriteOutcomeUnknownError) whenUnsettled?.(() => mark.bar());
       throw error;
@@ -142,9 +151,10 @@ export class Committer {
     }
   }
 
-  private async sendOnce(plan: Prepared, guard: FenceGuard): Promise<CommitOutcome> {
+  private async sendOnce(prepared: Prepared, guard: FenceGuard): Promise<CommitOutcome> {
+    const { plan } = prepared;
     try {
-      const answer = await this.client.txn(requestOf(plan, guard), { repeatable: false });
+      const answer = await this.client.txn(requestOf(prepared, guard), { repeatable: false });
       return outcomeOf(answer, plan, guard);
     } catch (error) {
       const isUnknown =
@@ -154,10 +164,11 @@ export class Committer {
   }
 
   private async sendMarked(
-    plan: Prepared,
+    prepared: Prepared,
     guard: FenceGuard,
     mark: CommitMark,
   ): Promise<CommitOutcome> {
+    const { plan } = prepared;
     const { timeouts, retry } = this.client.options;
     const end = this.client.clock.now() + timeouts.write;
     let lease: SessionLease | null = this.session?.lease ?? null;
@@ -169,7 +180,7 @@ export class Committer {
       const markLease = lease?.id ?? NO_LEASE;
       let lost: WriteOutcomeUnknownError;
       try {
-        const request = requestOf(plan, guard, mark, markLease);
+        const request = requestOf(prepared, guard, mark, markLease);
         const answer = await this.client.txn(request, { repeatable: false, timeoutMs });
         if (answer.succeeded) mark.applied(answer.header.revision);
         else if (mark.wasInTheWay(answer.responses[0]!.response_range.kvs[0])) continue;
@@ -186,7 +197,7 @@ export class Committer {
             }
             // A full database takes no mark, but lets keys go.
             if (plan.writes.every(({ value }) => value === null)) {
-              return this.sendOnce(plan, guard);
+              return this.sendOnce(prepared, guard);
             }
             throw error;
           }
@@ -194,9 +205,9 @@ export class Committer {
         }
         if (error instanceof LeaseNotFoundError && lease) {
           // Refused before it was applied. The mark does without; the user's keys cannot.
-          if (!plan.usesLeases) this.session!.reportGone(lease);
+          if (!prepared.usesLeases) this.session!.reportGone(lease);
           lease = null;
-          if (!plan.usesSession) continue;
+          if (!prepared.usesSession) continue;
         }
         if (!(error instanceof WriteOutcomeUnknownError)) throw this.explained(error, plan);
         lost = error;
@@ -215,19 +226,18 @@ export class Committer {
   private async prepare(plan: CommitPlan): Promise<Prepared> {
     const onSession = plan.writes.find(({ lease }) => lease === 'session');
     const sessionLease = onSession ? await this.sessionLease(onSession.name) : null;
-    const puts = plan.writes.map(({ key, value, lease }): IRequestOp =>
-      value === null
-        ? { request_delete_range: { key } }
-        : {
-            request_put: {
-              key,
-              value,
-              lease: (lease === 'session' ? sessionLease : lease) ?? NO_LEASE,
-            },
-          },
-    );
-    const usesLeases = plan.writes.some(({ lease }) => lease !== null && lease !== 'session');
-    return { ...plan, puts, usesSession: onSession !== undefined, usesLeases };
+    const puts: IRequestOp[] = [];
+    let usesLeases = false;
+    for (const { key, value, lease } of plan.writes) {
+      if (value === null) {
+        puts.push({ request_delete_range: { key } });
+        continue;
+      }
+      usesLeases ||= lease !== null && lease !== 'session';
+      const id = (lease === 'session' ? sessionLease : lease) ?? NO_LEASE;
+      puts.push({ request_put: { key, value, lease: id } });
+    }
+    return { plan, puts, usesSession: sessionLease !== null, usesLeases };
   }
 
   private async sessionLease(name: string): Promise<string> {
@@ -240,7 +250,7 @@ export class Committer {
     }
   }
 
-  private explained(error: unknown, plan: Prepared): unknown {
+  private explained(error: unknown, plan: CommitPlan): unknown {
     const onSession = plan.writes.find(({ lease }) => lease === 'session');
     if (!(error instanceof LeaseNotFoundError) || !onSession) return error;
     return new NoSessionLeaseError(onSession.name, error);
@@ -248,21 +258,28 @@ export class Committer {
 }
 
 /** The transaction as etcd takes it. Who failed is told by the mark first, then the fences, then the rest. */
-function requestOf(plan: Prepared, guard: FenceGuard, mark?: CommitMark, lease = NO_LEASE) {
-  const told = [...(mark ? [mark.read()] : []), ...guard.reads()];
-  const hasRoom = told.length + plan.reads.length <= MAX_OPERATIONS;
-  const reads = hasRoom ? plan.reads.map((request_range) => ({ request_range })) : [];
-  return {
-    compare: [...(mark ? [mark.compare()] : []), ...guard.compares(), ...plan.compare],
-    success: [...plan.puts, ...(mark ? [mark.put(lease)] : [])],
-    failure: [...told, ...reads],
-  };
+function requestOf(
+  { plan, puts }: Prepared,
+  guard: FenceGuard,
+  mark?: CommitMark,
+  lease = NO_LEASE,
+): ITxnRequest {
+  const compare = [...guard.compares(), ...plan.compare];
+  const failure = guard.reads();
+  if (mark) {
+    compare.unshift(mark.compare());
+    failure.unshift(mark.read());
+  }
+  if (failure.length + plan.reads.length <= MAX_OPERATIONS) {
+    for (const request_range of plan.reads) failure.push({ request_range });
+  }
+  return { compare, success: mark ? [...puts, mark.put(lease)] : puts, failure };
 }
 
 /** @throws StaleFenceError */
 function outcomeOf(
   { succeeded, header, responses }: ITxnResponse,
-  plan: Prepared,
+  plan: CommitPlan,
   guard: FenceGuard,
   skipped = 0,
 ): CommitOutcome {

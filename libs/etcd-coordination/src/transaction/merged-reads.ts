@@ -2,27 +2,19 @@ import type { EtcdClient } from '../client/etcd-client.js';
 import { isOfOnePart } from '../client/txn-merger.js';
 import { WatchedValue } from '../watch/watched-value.js';
 import { failureOf } from './batch-failure.js';
+import type { Told } from './batch-queue.js';
 import { MAX_OPERATIONS } from './committer.js';
 import { readTogether } from './read-together.js';
 import { Rounds, type Round } from './rounds.js';
 import { SendTurns } from './send-turns.js';
 import { WriteBatcherFullError } from './write-batcher.errors.js';
 
-/** A read of a key, and whoever waits for it. */
-export interface AskedRead {
+/** All who read one key by one call. */
+interface SameRead {
   /** Relative to the namespace. */
   readonly name: string;
   readonly key: Buffer;
-  resolve(value: WatchedValue | null): void;
-  reject(error: unknown): void;
-}
-
-/** All who read one key by one call; there is one at least. */
-type SameRead = WaitingRead[];
-
-interface WaitingRead extends AskedRead {
-  /** With which those are told who wait until it is answered. */
-  readonly round: Round;
+  readonly asked: { readonly told: Told<WatchedValue | null>; readonly round: Round }[];
 }
 
 /**
@@ -48,16 +40,16 @@ export class MergedReads {
   }
 
   /** @throws WriteBatcherFullError if too many wait */
-  ask(read: AskedRead): void {
+  ask(name: string, key: Buffer, told: Told<WatchedValue | null>): void {
     if (this.pending >= this.maxPending) {
-      throw new WriteBatcherFullError(read.name, `${this.pending} reads`, 'maxPending');
+      throw new WriteBatcherFullError(name, `${this.pending} reads`, 'maxPending');
     }
     this.asked += 1;
     this.pending += 1;
-    const same = this.waiting.get(read.name);
-    const waiting = { ...read, round: this.unanswered.begin() };
-    if (same) same.push(waiting);
-    else this.waiting.set(read.name, [waiting]);
+    const waiting = { told, round: this.unanswered.begin() };
+    const same = this.waiting.get(name);
+    if (same) same.asked.push(waiting);
+    else this.waiting.set(name, { name, key, asked: [waiting] });
     this.turns.hurry();
   }
 
@@ -87,18 +79,18 @@ export class MergedReads {
   private async send(batch: readonly SameRead[]): Promise<void> {
     this.calls += 1;
     try {
-      const requests = batch.map(([first]) => ({ key: first!.key }));
+      const requests = batch.map(({ key }) => ({ key }));
       const { answers } = await readTogether(this.client, requests);
       for (const [index, same] of batch.entries()) {
         const kv = answers[index]!.kvs[0];
-        const value = kv ? WatchedValue.of(same[0]!.name, kv) : null;
-        this.tell(same, (read) => read.resolve(value));
+        const value = kv ? WatchedValue.of(same.name, kv) : null;
+        this.tell(same, (told) => told.resolve(value));
       }
     } catch (error) {
       if (batch.length === 1 || !isOfOnePart(error)) {
         for (const same of batch) {
-          const failure = failureOf('read', same[0]!.name, error, this.client);
-          this.tell(same, (read) => read.reject(failure));
+          const failure = failureOf('read', same.name, error, this.client);
+          this.tell(same, (told) => told.reject(failure));
         }
         return;
       }
@@ -109,11 +101,11 @@ export class MergedReads {
     }
   }
 
-  private tell(same: SameRead, how: (read: AskedRead) => void): void {
-    for (const read of same) {
+  private tell({ asked }: SameRead, how: (told: Told<WatchedValue | null>) => void): void {
+    for (const { told, round } of asked) {
       this.pending -= 1;
-      this.unanswered.end(read.round);
-      how(read);
+      this.unanswered.end(round);
+      how(told);
     }
   }
 }

@@ -1,10 +1,10 @@
 import type { EtcdClient } from '../client/etcd-client.js';
 import { settledWithin } from '../client/settled-within.js';
 import type { WatchedValue } from '../watch/watched-value.js';
-import type { BatchedWrite, QueuedWrite } from './batch-queue.js';
+import type { BatchedWrite, Told } from './batch-queue.js';
 import { BatchedWrites } from './batched-writes.js';
 import { CommitMarks } from './commit-marks.js';
-import { Committer } from './committer.js';
+import { Committer, type PlannedWrite } from './committer.js';
 import type { TransactionDeps } from './etcd-transactions.js';
 import { MergedReads } from './merged-reads.js';
 import { TransactionKeys } from './transaction-keys.js';
@@ -133,7 +133,7 @@ export class WriteBatcher {
       const signal = readSignal(key, options);
       signal?.throwIfAborted();
       this.assertOpen(key);
-      this.reads.ask({ name: key, key: whole, ...ending({ resolve, reject }, signal, reject) });
+      this.reads.ask(key, whole, ending({ resolve, reject }, signal, reject));
     });
   }
 
@@ -176,7 +176,7 @@ export class WriteBatcher {
   private write(
     name: string,
     options: BatchedOptions | undefined,
-    read: () => Pick<QueuedWrite, 'value' | 'lease'>,
+    read: () => Pick<PlannedWrite, 'value' | 'lease'>,
   ): Promise<BatchedWrite> {
     return new Promise((resolve, reject) => {
       const key = this.keys.toWrite(name);
@@ -186,11 +186,10 @@ export class WriteBatcher {
       const bytes = key.length + (value?.length ?? 0) + OPERATION_BYTES;
       this.assertOpen(name);
       this.assertRoom(name, bytes);
-      const acceptedAt = this.client.clock.now();
       const told = ending({ resolve, reject }, signal, (reason) =>
         this.writes.withdraw(write, reason),
       );
-      const write = this.writes.accept({ name, key, value, lease, bytes, acceptedAt, ...told });
+      const write = this.writes.accept({ key, name, value, lease }, bytes, told);
     });
   }
 
@@ -220,11 +219,6 @@ export class WriteBatcher {
       throw new WriteBatcherFullError(name, `${heldBytes} bytes of others`, 'maxPendingBytes');
     }
   }
-}
-
-interface Told<T> {
-  resolve(result: T): void;
-  reject(error: unknown): void;
 }
 
 /** The same, and the signal is let go at the end. */
