@@ -177,6 +177,7 @@ export type { SwitchFlip, SwitchSource, SwitchStatus } from './traffic/switches/
 export type { SwitchChange, TimedSwitchChange } from './traffic/switches/switch-writer.js';
 export {
   DegradedError,
+  DegradedFallbackError,
   InvalidSwitchChangeError,
   type SwitchErrorPayload,
 } from './traffic/switches/switch.errors.js';

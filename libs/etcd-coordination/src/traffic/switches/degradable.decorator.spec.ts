@@ -9,7 +9,7 @@ import { InvalidDecoratorUseError } from '../../nest/invalid-decorator-use.error
 import { Degradable } from './degradable.decorator.js';
 import { DegradableExplorer } from './degradable.explorer.js';
 import type { DegradableSwitch } from './degradable-switch.js';
-import { DegradedError, FallbackFailedError } from './switch.errors.js';
+import { DegradedError, DegradedFallbackError } from './switch.errors.js';
 import { SWITCH_GATES, SwitchGate } from './switch-gate.js';
 import type { SwitchStatus } from './switch-status.js';
 
@@ -152,15 +152,15 @@ describe('@Degradable', () => {
   it('tells which fallback has failed, and why', async () => {
     fake.isOn = false;
     const atOnce = await failureOf(() => shop.brokenAtOnce());
-    expect(atOnce).toBeInstanceOf(FallbackFailedError);
+    expect(atOnce).toBeInstanceOf(DegradedFallbackError);
     expect(atOnce).toMatchObject({ fallback: 'Shop.broken()', status: 503 });
     expect(atOnce.message).toContain('Shop.broken()');
     expect((atOnce.cause as Error).message).toBe('nothing is known');
     const later = await failureOf(() => shop.brokenLater());
-    expect(later).toBeInstanceOf(FallbackFailedError);
+    expect(later).toBeInstanceOf(DegradedFallbackError);
     expect((later.cause as Error).message).toBe('nothing later');
     const streamed = await failureOf(() => firstValueFrom(shop.brokenStream()));
-    expect(streamed).toBeInstanceOf(FallbackFailedError);
+    expect(streamed).toBeInstanceOf(DegradedFallbackError);
     expect((streamed.cause as Error).message).toBe('no stream');
   });
 

@@ -57,7 +57,7 @@ export type DegradableDecorator<F> = <T extends object, M extends AnyMethod>(
  * scope. An application that has not declared the switch does not start.
  *
  * A call fails, if it was cut, with `DegradedError` (HTTP 503) if there is no fallback, and with
- * `FallbackFailedError` (503), whose cause is the fallback's error.
+ * `DegradedFallbackError` (503), whose cause is the fallback's error.
  *
  * @param name one of the switches of the option `traffic.switches`
  * @throws {InvalidDecoratorUseError} while the class is defined, if the class has no method of the

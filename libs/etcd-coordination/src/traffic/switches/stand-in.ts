@@ -1,5 +1,5 @@
 import { catchError, isObservable, throwError } from 'rxjs';
-import { DegradedError, FallbackFailedError } from './switch.errors.js';
+import { DegradedError, DegradedFallbackError } from './switch.errors.js';
 import type { SwitchStatus } from './switch-status.js';
 
 /** What runs in place of a call that is cut. */
@@ -15,16 +15,16 @@ export interface StandIn<T> {
  * @param standIn what runs in its place, if anything does
  * @param told the error as the caller is to get it
  * @throws {DegradedError} if nothing does
- * @throws {FallbackFailedError} if that fails; a promise rejects with it, an Observable errors
+ * @throws {DegradedFallbackError} if that fails; a promise rejects with it, an Observable errors
  */
 export function standInFor<T>(
   status: SwitchStatus,
   standIn: StandIn<T> | null,
-  told: (error: DegradedError | FallbackFailedError) => Error = (error) => error,
+  told: (error: DegradedError | DegradedFallbackError) => Error = (error) => error,
 ): T {
   if (!standIn) throw told(new DegradedError(status));
   const failed = (cause: unknown) =>
-    told(new FallbackFailedError(status.name, standIn.name, cause));
+    told(new DegradedFallbackError(status.name, standIn.name, cause));
   let result: T;
   try {
     result = standIn.run();

@@ -1,6 +1,6 @@
 import { Gate, GateKind } from '../../nest/gate.js';
 import type { DegradableSwitch } from './degradable-switch.js';
-import type { DegradedError, FallbackFailedError } from './switch.errors.js';
+import type { DegradedError, DegradedFallbackError } from './switch.errors.js';
 import type { Switches } from './switches.js';
 
 /**
@@ -18,7 +18,7 @@ export class SwitchGate extends Gate {
   }
 
   /** The error of a call that is cut; for a message handler one that its sender gets to read. */
-  refusal(error: DegradedError | FallbackFailedError, forMessage: boolean): Error {
+  refusal(error: DegradedError | DegradedFallbackError, forMessage: boolean): Error {
     return this.told(error, error.toJSON(), forMessage);
   }
 }

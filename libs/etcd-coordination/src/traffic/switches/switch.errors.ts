@@ -39,7 +39,7 @@ export class DegradedError extends CutCallError {
 }
 
 /** A call was cut by its switch, and what stands in for it failed: the `cause`. HTTP 503. */
-export class FallbackFailedError extends CutCallError {
+export class DegradedFallbackError extends CutCallError {
   readonly switch: string;
 
   constructor(
@@ -49,7 +49,7 @@ export class FallbackFailedError extends CutCallError {
     cause: unknown,
   ) {
     super(
-      'FALLBACK_FAILED',
+      'DEGRADED_FALLBACK_FAILED',
       `This is switched off for now by the switch "${name}", and ${fallback}, which stands in for it, failed: ${told(cause)}. Let it need nothing that can fail.`,
       { cause },
     );

@@ -105,7 +105,7 @@ export class Switches {
    *
    * @throws {UnknownTrafficNameError} if the switch is not declared
    * @throws {DegradedError} if it is off, and there is no fallback
-   * @throws {FallbackFailedError} if the fallback fails; so does the promise, or the Observable, that it returns
+   * @throws {DegradedFallbackError} if the fallback fails; so does the promise, or the Observable, that it returns
    */
   call<T>(name: string, work: () => T, fallback?: () => T): T {
     const found = this.of(name);
