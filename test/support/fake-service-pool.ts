@@ -14,6 +14,8 @@ export class FakeServicePool implements ServicePool {
   readonly instances$: BehaviorSubject<readonly ServiceInstance[]>;
   /** Such as `a failed`, in the order of the ends. */
   readonly ends: string[] = [];
+  /** Why the caller gave up whose attempt ended last, if it did. */
+  lastReason: unknown = undefined;
   /** The ids of those that are being called, one for each call. */
   readonly inFlight: string[] = [];
   isReady = true;
@@ -66,17 +68,18 @@ export class FakeServicePool implements ServicePool {
     const instance = this.choose({ ...options, exclude });
     this.inFlight.push(instance.id);
     let isOver = false;
-    const end = (how: string) => () => {
+    const end = (how: string, why?: unknown) => {
       if (isOver) return;
       isOver = true;
       this.inFlight.splice(this.inFlight.indexOf(instance.id), 1);
       this.ends.push(`${instance.id} ${how}`);
+      this.lastReason = why;
     };
     return {
       instance,
-      succeeded: end('succeeded'),
-      failed: end('failed'),
-      abandoned: end('abandoned'),
+      succeeded: () => end('succeeded'),
+      failed: () => end('failed'),
+      abandoned: (why) => end('abandoned', why),
     };
   }
 }

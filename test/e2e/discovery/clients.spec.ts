@@ -28,6 +28,7 @@ import {
   UnboundClientError,
 } from '../../../libs/etcd-coordination/src/microservices/index.js';
 import { InstanceClient } from '../../../libs/etcd-coordination/src/microservices/instance-client.js';
+import { UnsaidReason } from '../../../libs/etcd-coordination/src/discovery/silence.js';
 import type { ServiceInstance } from '../../../libs/etcd-coordination/src/registry/service-instance.js';
 import { failureOf } from '../../support/failure-of.js';
 import { FakeServicePool } from '../../support/fake-service-pool.js';
@@ -213,6 +214,7 @@ describe('a client of messages that follows the registry', () => {
     subscription.unsubscribe();
     await waitFor(() => pool.ends.length === 1, { what: 'the end of the attempt' });
     expect(pool.ends).toEqual(['a abandoned']);
+    expect(pool.lastReason).toBeInstanceOf(UnsaidReason);
     pool.show([]);
     await waitFor(() => openOf(client).length === 0, { what: 'its client to be closed' });
   });

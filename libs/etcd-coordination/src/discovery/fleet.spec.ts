@@ -4,6 +4,7 @@ import { serviceInstance } from '../../../../test/support/service-instances.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
 import { readDiscoveryOptions } from './validate-discovery-options.js';
 import { Fleet } from './fleet.js';
+import { UnsaidReason } from './silence.js';
 import type { BeginOptions, ChooseOptions } from './service-pool.js';
 
 const SLOW_START_MS = 30_000;
@@ -51,13 +52,13 @@ class Stage {
   }
 
   /** A call of that instance, which has to be chosen by force: all others are excluded. */
-  call(id: string, how: 'succeeded' | 'failed' | 'abandoned', tookMs = 5): void {
+  call(id: string, how: 'succeeded' | 'failed' | 'abandoned', tookMs = 5, why?: unknown): void {
     const others = new Set([...this.known.keys()].filter((other) => other !== id));
     const candidate = this.fleet.choose({ exclude: others, strategy: 'random' }, this.now)!;
     expect(candidate.id).toBe(id);
     this.fleet.began(candidate, this.now);
     this.now += tookMs;
-    this.fleet.ended(candidate, how, this.now - tookMs, this.now);
+    this.fleet.ended(candidate, how, this.now - tookMs, this.now, why);
   }
 
   fail(id: string, times = 5): void {
@@ -271,6 +272,17 @@ describe('ejection', () => {
     expect(stage.count(30, ROUND_ROBIN)).toHaveProperty('a', 10);
   });
 
+  it('comes by the deadlines of callers too, and by those who gave up after far too long', () => {
+    const late = new DOMException('late', 'TimeoutError');
+    for (const why of [late, new UnsaidReason(), new DOMException('no more', 'AbortError')]) {
+      const stage = new Stage().list(...up('a', 'b', 'c'));
+      stage.call('b', 'succeeded', 5);
+      for (let time = 0; time < 5; time += 1) stage.call('a', 'abandoned', 200, why);
+      const isEjected = !Object.hasOwn(stage.count(30, ROUND_ROBIN), 'a');
+      expect([why.name, isEjected]).toEqual([why.name, why.name !== 'AbortError']);
+    }
+  });
+
   it('leaves the ejected for when there is nobody else', () => {
     const stage = new Stage().list(...up('a', 'b'));
     stage.fail('a');
@@ -390,11 +402,27 @@ describe('zones', () => {
     expect(shareOf(stage.count(100), 'b')).toBe(1);
   });
 
+  it('are no matter to a key, unless one is asked for, and neither is who is new', () => {
+    const list = [...inZone('a', 5), ...inZone('b', 5)];
+    const [here, there] = ['a', 'b'].map((zone) => new Stage({}, zone).list(...list));
+    here!.change([serviceInstance('new')]);
+    there!.list(serviceInstance('new'));
+    const found = new Set<string>();
+    for (let key = 0; key < 200; key += 1) {
+      const hashKey = `${key}`;
+      const id = here!.choose({ hashKey })!;
+      expect(there!.choose({ hashKey })).toBe(id);
+      expect(here!.choose({ hashKey, zone: 'b' })).toMatch(/^b/);
+      found.add(id);
+    }
+    expect(found.size).toBe(11);
+  });
+
   it('sends the same key to the same instance while a part of the traffic leaves the zone', () => {
     const stage = new Stage({}, 'a').list(...inZone('a', 10), ...inZone('b', 10));
     stage.change(inZone('a', 6, { state: 'down' }));
     for (let key = 0; key < 50; key += 1) {
-      expect(Object.keys(stage.count(5, { hashKey: `${key}` }))).toHaveLength(1);
+      expect(Object.keys(stage.count(5, { hashKey: `${key}`, zone: 'a' }))).toHaveLength(1);
     }
   });
 });

@@ -7,9 +7,11 @@ import type { Draw } from './choose/strategies.js';
 import { readStrategy } from './choose/read-choose-options.js';
 import type { ResolvedDiscoveryOptions } from './discovery-options.js';
 import { OutlierEjection } from './outlier-ejection.js';
+import { usualAfter } from './instance-stats.js';
 import { isDownForProbersOnly } from './down-for-probers.js';
 import type { BeginOptions, ChooseOptions, ChooseStrategy } from './service-pool.js';
 import type { InstanceChange, InstanceChanges } from './service-view.js';
+import { isFedUp } from './silence.js';
 import { SlowStart } from './slow-start.js';
 import { Zones } from './zones.js';
 
@@ -45,6 +47,8 @@ export class Fleet {
   private up = 0;
   /** Those that are gone from etcd, and kept in the list. */
   private kept = 0;
+  /** How long an answer of any of them takes; null if none has come yet. */
+  private usualMs: number | null = null;
   /** The moment of what goes on now. */
   private now = 0;
 
@@ -95,7 +99,8 @@ export class Fleet {
     const draw = { random, now, keyHash };
     // The same key is to stay in, or leave, the zone every time.
     const share = hashKey === undefined ? random : () => asShare(hashPair(keyHash, ZONE_SALT));
-    const zone = options.zone ?? this.owner.zone;
+    // From whatever zone, the same key is to find the same instance.
+    const zone = options.zone ?? (strategy === 'rendezvous' ? null : this.owner.zone);
     const own = this.zones.choose(zone, this.all.everyone.length, share);
     const chosen =
       (options.tried?.size ? this.pickSure(own, strategy, draw, unwanted) : null) ??
@@ -114,18 +119,23 @@ export class Fleet {
     this.ejection.began(candidate, now);
   }
 
+  /** @param why a caller has abandoned it: he may be fed up with the silence of the instance, which is its failure then */
   ended(
     candidate: Candidate,
     how: 'succeeded' | 'failed' | 'abandoned',
     since: number,
     now: number,
+    why?: unknown,
   ) {
     this.now = now;
     const { stats } = candidate;
     stats.inFlight -= 1;
     // What had begun before an ejection says nothing of how it is since.
     if (this.ejection.isOlder(candidate, since)) return;
-    if (how !== 'abandoned') stats[how](now - since, now);
+    const tookMs = now - since;
+    if (how === 'abandoned' && isFedUp(why, tookMs, stats.usualMs ?? this.usualMs)) how = 'failed';
+    if (how === 'succeeded') this.usualMs = usualAfter(this.usualMs, tookMs);
+    if (how !== 'abandoned') stats[how](tookMs, now);
     // It may have gone, and another one have come under its id.
     if (this.members.get(candidate.id) !== candidate) return;
     if (how === 'failed') this.ejection.failed(candidate, now);

@@ -5,6 +5,9 @@ const LEAST_FAILURE_MS = 1;
 /** Failures that came at once make an instance look no slower than this, in milliseconds: it has to come back one day. */
 const SLOWEST_FAILURE_MS = 10_000;
 
+/** Of what is usual, one more answer moves this part. */
+const USUAL_PART = 1 / 16;
+
 /** What this process's own calls have taught it of one instance. */
 export class InstanceStats {
   /** Calls that have begun and not ended. */
@@ -13,6 +16,8 @@ export class InstanceStats {
   failuresInRow = 0;
   /** Ejections since the last success. */
   ejections = 0;
+  /** How long an answer takes on the mean, in milliseconds; null if none has come yet. Failures are none. */
+  usualMs: number | null = null;
   private readonly latency = new PeakEwma();
 
   /** How long a call takes, in milliseconds, by the calls until now; 0 if nothing is known. */
@@ -23,6 +28,7 @@ export class InstanceStats {
   succeeded(tookMs: number, now: number): void {
     this.failuresInRow = 0;
     this.ejections = 0;
+    this.usualMs = usualAfter(this.usualMs, tookMs);
     this.latency.observe(tookMs, now);
   }
 
@@ -41,4 +47,9 @@ export class InstanceStats {
   forgetLatency(): void {
     this.latency.reset();
   }
+}
+
+/** What is usual after one more answer. */
+export function usualAfter(usualMs: number | null, tookMs: number): number {
+  return usualMs === null ? tookMs : usualMs + (tookMs - usualMs) * USUAL_PART;
 }

@@ -15,9 +15,12 @@ export type ChooseStrategy = (typeof STRATEGIES)[number];
 export interface ChooseOptions {
   /** Default `power-of-two`; `rendezvous` where a `hashKey` is given. */
   readonly strategy?: ChooseStrategy;
-  /** The zone that is preferred. Default this process's own. */
+  /** The zone that is preferred. Default this process's own, and none for `rendezvous`. */
   readonly zone?: string;
-  /** With `rendezvous`: the same key goes to the same instance, as long as that is healthy. */
+  /**
+   * With `rendezvous`: the same key goes to the same instance from every process, as long as that is healthy. Two
+   * may differ while one has not heard of a change yet, and while one has ejected an instance that the other has not.
+   */
   readonly hashKey?: string;
   /** Ids of instances that are not wanted, such as those that were tried already. */
   readonly exclude?: ReadonlySet<string>;
@@ -45,8 +48,11 @@ export interface Attempt {
   succeeded(): void;
   /** It did not answer, or as one that is ill: counts towards its ejection. */
   failed(error: unknown): void;
-  /** The caller gave up: says nothing of the instance. */
-  abandoned(): void;
+  /**
+   * The caller gave up: says nothing of the instance, unless `why` is that he has waited for too long, as it is if it
+   * is named `TimeoutError`. Then it did not answer.
+   */
+  abandoned(why?: unknown): void;
 }
 
 /**

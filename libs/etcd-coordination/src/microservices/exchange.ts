@@ -1,5 +1,6 @@
 import type { Observable, Subscriber, Subscription } from 'rxjs';
 import { onAbort } from '../context/abort-links.js';
+import { UnsaidReason } from '../discovery/silence.js';
 
 /** A message on its way to one instance or another, and the answers that its sender waits for. */
 export class Exchange {
@@ -18,7 +19,8 @@ export class Exchange {
   giveUp(): void {
     this.answers?.unsubscribe();
     // One who has his answer, and unsubscribes as he gets it, says nothing against the instance.
-    if (!this.hasAnswered) this.wish.abort();
+    // Whether he has waited for too long, as with RxJS's `timeout`, an unsubscription does not say.
+    if (!this.hasAnswered) this.wish.abort(new UnsaidReason());
   }
 
   /**

@@ -9,7 +9,11 @@ export interface CallOptions extends ChooseOptions {
   readonly timeoutMs?: number;
   /** How long to wait for the first list of instances, in milliseconds. Default 3000. */
   readonly readyTimeoutMs?: number;
-  /** Ends the call at once; it then throws the signal's reason. */
+  /**
+   * Ends the call at once; it then throws the signal's reason. If that is a `TimeoutError`, as of
+   * `AbortSignal.timeout`, the instance was silent for too long, which counts as its failure: but `timeoutMs` can
+   * have the call made elsewhere as well.
+   */
   readonly signal?: AbortSignal;
   /**
    * Whether the call may be applied twice. Only then is it repeated where an instance may have done

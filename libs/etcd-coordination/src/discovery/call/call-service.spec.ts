@@ -267,6 +267,7 @@ describe('a caller that gives up', () => {
     expect(await failing).toBe(reason);
     expect(seen).toHaveBeenCalledWith(reason);
     expect(pool.ends).toEqual(['a abandoned']);
+    expect(pool.lastReason).toBe(reason);
   });
 
   it('before the call calls nobody', async () => {

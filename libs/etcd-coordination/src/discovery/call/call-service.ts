@@ -249,7 +249,7 @@ function answered<T>(attempt: Attempt, value: T): AttemptEnd<T> {
 }
 
 function givenUp(attempt: Attempt, error: unknown) {
-  attempt.abandoned();
+  attempt.abandoned(error);
   return { kind: 'given-up', error } as const;
 }
 

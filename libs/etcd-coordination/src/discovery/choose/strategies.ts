@@ -92,20 +92,20 @@ function loadOf({ stats, weight }: Candidate, meanWeight: number, now: number): 
 
 /**
  * The one that stands highest for the key. Each stands anew for every key, so that when one goes
- * its keys spread over all others, and no other key moves. Subsets are no matter: they are different
- * ones in each process, and a key is to find the same instance from everywhere.
+ * its keys spread over all others, and no other key moves. Neither subsets matter nor who is fresh: they are
+ * different ones in each process, and a key is to find the same instance from everywhere.
  */
 const rendezvous: Strategy = (set, { keyHash }) => {
-  const { isWarm, isEvenlyWeighted } = set.profile;
+  const { isEvenlyWeighted } = set.profile;
   const list = set.everyone;
-  const isEven = isWarm && isEvenlyWeighted && list.length === set.chosen.length;
+  const isEven = isEvenlyWeighted && list.length === set.chosen.length;
   let best = list[0]!;
   let highest = -Infinity;
   for (let index = 0; index < list.length; index += 1) {
     const candidate = list[index]!;
     const hash = hashPair(candidate.hash, keyHash);
     // The order is the same, and there is no logarithm in it.
-    const score = isEven ? hash : (-candidate.weight * candidate.ramp) / Math.log(asShare(hash));
+    const score = isEven ? hash : -candidate.weight / Math.log(asShare(hash));
     if (score <= highest) continue;
     [best, highest] = [candidate, score];
   }
