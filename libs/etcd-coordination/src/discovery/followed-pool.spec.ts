@@ -96,9 +96,11 @@ describe('a service that is followed', () => {
       await clock.advance(1);
       expect([discovery.services(), watches, clock.pending]).toEqual([[], 0, 0]);
       register('b');
-      // Nothing is known of the time in between, so nothing is said.
-      expect(ids()).toEqual([]);
+      // Who cannot wait has what was known then.
+      expect([ids(), discovery.choose('s').id, watches]).toEqual([['a'], 'a', 1]);
+      expect(await discovery.call('s', ({ id }) => id, { exclude: new Set(['a']) })).toBe('b');
       await discovery.ready('s');
+      expect(warnings).not.toHaveBeenCalled();
       expect([ids(), watches]).toEqual([['a', 'b'], 1]);
     });
 
@@ -140,8 +142,13 @@ describe('a service that is followed', () => {
     it('is known as it was then, should etcd be away when somebody asks', async () => {
       await clock.advance(IDLE_MS);
       isAway = true;
-      const waiting = discovery.ready('s');
-      await clock.advance(1000);
+      let isReady = false;
+      const waiting = discovery.ready('s').then(() => (isReady = true));
+      expect([ids(), discovery.choose('s').id]).toEqual([['a'], 'a']);
+      await clock.advance(999);
+      // etcd may have another list yet.
+      expect(isReady).toBe(false);
+      await clock.advance(1);
       await waiting;
       expect([ids(), discovery.choose('s').id]).toEqual([['a'], 'a']);
       expect(discovery.statuses()).toMatchObject([{ source: 'snapshot' }]);

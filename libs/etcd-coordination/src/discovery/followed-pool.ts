@@ -24,6 +24,8 @@ export interface PoolGround extends ViewGround, FleetOwner {
 interface Following {
   readonly view: ServiceView;
   readonly fleet: Fleet;
+  /** Until then etcd may still show its list to whoever can wait for it, though another one stands in. */
+  isSettled: boolean;
   cancelStandIn(): void;
 }
 
@@ -38,7 +40,7 @@ export class FollowedPool implements ServicePool {
   /** Who waits for a list, by what has them look again. */
   private readonly waiting = new Set<() => void>();
   private following: Following | null = null;
-  /** What was known when it was let go: better than nothing, should etcd be away by then. */
+  /** What was known when it was let go: better than nothing, until etcd shows its list. */
   private lastKnown: (SavedList & { readonly savedAt: Date }) | null = null;
   private usedAt = 0;
   private cancelIdle: (() => void) | undefined;
@@ -52,7 +54,7 @@ export class FollowedPool implements ServicePool {
   }
 
   get isReady(): boolean {
-    return this.use()?.view.isReady ?? false;
+    return isReady(this.use());
   }
 
   /** Whether it is followed now. */
@@ -89,11 +91,11 @@ export class FollowedPool implements ServicePool {
         how();
       };
       const look = () => {
-        const view = this.following?.view;
+        const { following } = this;
         if (signal?.aborted) settle(() => reject(signal.reason as Error));
-        else if (view?.isReady) settle(resolve);
-        else if (this.closed || !view) settle(() => reject(this.closedError()));
-        else if (view.error) settle(() => reject(view.error!));
+        else if (isReady(following)) settle(resolve);
+        else if (this.closed || !following) settle(() => reject(this.closedError()));
+        else if (following.view.error) settle(() => reject(following.view.error!));
       };
       this.waiting.add(look);
       signal?.addEventListener('abort', look);
@@ -116,17 +118,17 @@ export class FollowedPool implements ServicePool {
     const since = clock.now();
     fleet.began(candidate, since);
     let isOver = false;
-    const end = (how: 'succeeded' | 'failed' | 'abandoned') => () => {
+    const end = (how: 'succeeded' | 'failed' | 'abandoned', why?: unknown) => {
       if (isOver) return;
       isOver = true;
       this.usedAt = clock.now();
-      fleet.ended(candidate, how, since, this.usedAt);
+      fleet.ended(candidate, how, since, this.usedAt, why);
     };
     return {
       instance: candidate.instance,
-      succeeded: end('succeeded'),
-      failed: end('failed'),
-      abandoned: end('abandoned'),
+      succeeded: () => end('succeeded'),
+      failed: () => end('failed'),
+      abandoned: (why) => end('abandoned', why),
     };
   }
 
@@ -142,7 +144,7 @@ export class FollowedPool implements ServicePool {
     this.cancelIdle?.();
     this.letGo();
     for (const subscriber of [...this.subscribers]) subscriber.complete();
-    for (const look of [...this.waiting]) look();
+    this.tellWaiting();
   }
 
   private candidate(options: BeginOptions | undefined): Candidate {
@@ -183,34 +185,43 @@ export class FollowedPool implements ServicePool {
     const fleet = new Fleet(ground, options);
     // Whoever has started without etcd need not wait to find that out.
     const standInAfter = client.isAwaited ? 0 : SNAPSHOT_AFTER_MS;
-    const cancelStandIn = client.clock.setTimer(() => void this.standIn(view), standInAfter, {
-      unref: true,
-    });
-    this.following = { view, fleet, cancelStandIn };
-    view.subscribe((changes) => this.changed(view, fleet, changes));
+    const due = () => void this.listIsDue(following);
+    const cancelStandIn = client.clock.setTimer(due, standInAfter, { unref: true });
+    const following = { view, fleet, isSettled: false, cancelStandIn };
+    this.following = following;
+    view.subscribe((changes) => this.changed(following, changes));
+    // Those who cannot wait for etcd's list have this one at once.
+    if (this.lastKnown) view.standIn(this.lastKnown);
     this.watchUse(options.idleMs);
   }
 
-  private changed(view: ServiceView, fleet: Fleet, changes: InstanceChanges): void {
+  private changed({ view, fleet }: Following, changes: InstanceChanges): void {
     fleet.apply(changes, this.ground.client.clock.now());
     if (changes.isList || changes.changes.length > 0) {
       this.ground.snapshot?.keep(this.service, () => view.saved());
       for (const subscriber of [...this.subscribers]) subscriber.next(view.instances);
     }
-    for (const look of [...this.waiting]) look();
+    this.tellWaiting();
   }
 
   /** etcd has not shown its list: the last one that was known is taken, if there is one. */
-  private async standIn(view: ServiceView): Promise<void> {
+  private async listIsDue(following: Following): Promise<void> {
     const { snapshot } = this.ground;
-    if (view.isReady) return;
+    const { view } = following;
     await snapshot?.open();
-    const saved = snapshot?.read(this.service) ?? this.lastKnown;
-    if (!saved || view.isReady || this.following?.view !== view) return;
+    const saved = this.lastKnown ?? snapshot?.read(this.service);
+    following.isSettled = true;
+    if (!saved || view.origin === 'etcd' || this.following !== following) return;
     this.logger.warn(
       `The instances of the service "${this.service}" are those that were known at ${saved.savedAt.toISOString()}, until etcd answers.`,
     );
+    this.lastKnown = saved;
     view.standIn(saved);
+    this.tellWaiting();
+  }
+
+  private tellWaiting(): void {
+    for (const look of [...this.waiting]) look();
   }
 
   private watchUse(idleMs: number): void {
@@ -224,7 +235,9 @@ export class FollowedPool implements ServicePool {
         if (isWanted) this.usedAt = clock.now();
         if (!isIdle || isWanted) return this.watchUse(idleMs);
         const saved = this.following?.view.saved();
-        if (saved && saved.entries.length > 0) this.lastKnown = { ...saved, savedAt: new Date() };
+        // An empty list needs nobody to stand in for it.
+        if (saved)
+          this.lastKnown = saved.entries.length > 0 ? { ...saved, savedAt: new Date() } : null;
         this.letGo();
         this.following = null;
       },
@@ -236,6 +249,8 @@ export class FollowedPool implements ServicePool {
   private letGo(): void {
     if (!this.following) return;
     this.following.cancelStandIn();
+    // Nothing comes any more that could be waited for.
+    this.following.isSettled = true;
     this.ground.snapshot?.settle(this.service);
     this.following.view.close();
   }
@@ -243,4 +258,11 @@ export class FollowedPool implements ServicePool {
   private closedError(): ClientClosedError {
     return new ClientClosedError(this.ground.client.options.connection);
   }
+}
+
+/** Whether there is a list, and nobody need wait for a newer one. */
+function isReady(following: Following | null): boolean {
+  if (!following) return false;
+  const { view, isSettled } = following;
+  return view.origin === 'etcd' || (view.isReady && isSettled);
 }
