@@ -66,6 +66,7 @@ export const PROMISES = {
   registry:
     'The registry shows what is alive, an outage empties nothing, and calls find who answers',
   limits: 'A limit of the fleet is kept by all together, and leaves nobody with nothing',
+  batches: 'Every acknowledged batched write is there, once and in order',
   shutdown: 'A closed process has handed over, left no key and ended by itself',
   errors: 'Every error has a code of ours and says what to do',
   liveness: 'All is right again within a computed bound of the healing',

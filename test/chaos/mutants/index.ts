@@ -1,3 +1,4 @@
+import { batchMutants } from './batch-mutants.js';
 import { clockMutants } from './clock-mutants.js';
 import { configMutants } from './config-mutants.js';
 import { limitMutants } from './limit-mutants.js';
@@ -16,6 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...configMutants,
   ...registryMutants,
   ...limitMutants,
+  ...batchMutants,
 ];
 
 /** @throws if there is none of that name */

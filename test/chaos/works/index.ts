@@ -1,3 +1,4 @@
+import { batches } from './batches/index.js';
 import { config } from './config/index.js';
 import { elections } from './elections/index.js';
 import { limits } from './limits/index.js';
@@ -21,5 +22,6 @@ export const WORKS: readonly ChaosWork[] = [
   config,
   registry,
   limits,
+  batches,
   processes,
 ];

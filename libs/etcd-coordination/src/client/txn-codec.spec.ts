@@ -116,7 +116,7 @@ describe('requests', () => {
     ['a range of comparisons', { compare: [{ range_end: Buffer.from('z') }] }],
     ['another field', { other: 1 }],
   ])('leaves to the general encoder what holds %s', (_, request) => {
-    const written = encodeTxnRequest(request as ITxnRequest, () => Buffer.from('the other one'));
+    const written = encodeTxnRequest(request, () => Buffer.from('the other one'));
     expect(written.toString()).toBe('the other one');
   });
 });
