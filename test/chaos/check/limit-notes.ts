@@ -18,6 +18,8 @@ export type LimitNote = Note & {
   readonly least: number;
   readonly most: number;
   readonly borrowed: number;
+  /** The most that was borrowed while the others need not have reckoned with it. */
+  readonly borrowedUnheard: number;
   readonly members: number;
   /** Whether it was confirmed all the while. */
   readonly isConfirmed: boolean;

@@ -4,8 +4,11 @@ import { LIMIT, type LimitNote, SLOT_MS, WINDOW } from './limit-notes.js';
 const SLACK = 1.1;
 /** Parts that are rounded, and divided among few or many at slightly different moments. */
 const SHARES = 1.02;
-/** What is borrowed is over so long after the last word that its borrower can have sent: 3 s, and a slot. */
-const BORROWED_MS = 3000 + 1500 + 2 * SLOT_MS;
+/**
+ * What is borrowed is over 3 s after its borrower has sent the word with which it asked for it, and it has heard that
+ * word itself before the answer: so 1.5 s after nobody need reckon with it, and what slots say too roughly.
+ */
+const BORROWED_MS = 1500 + 3 * SLOT_MS;
 /** Whoever is offered more than enough lets something through within so many slots. */
 const IDLE_SLOTS = 25;
 
@@ -71,7 +74,7 @@ export function ownShareFaults(notes: readonly LimitNote[]): string[] {
 /** Who was not heard of for longer than anything is lent has nothing that is borrowed. */
 export function borrowerFaults(notes: readonly LimitNote[]): string[] {
   const since = new Map<string, number>();
-  return notes.flatMap(({ process, slot, isConfirmed, borrowed }) => {
+  return notes.flatMap(({ process, slot, isConfirmed, borrowedUnheard: borrowed }) => {
     if (isConfirmed) since.delete(process);
     else if (!since.has(process)) since.set(process, slot);
     const forMs = (slot - (since.get(process) ?? slot)) * SLOT_MS;

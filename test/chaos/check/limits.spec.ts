@@ -8,7 +8,7 @@ const FULL = (LIMIT * SLOT_MS) / 1000;
 const slot = (process: string, number: number, more: Partial<LimitNote> = {}): LimitNote => ({
   ...{ process, work: 'limits', type: 'slot', slot: number, t: number * SLOT_MS },
   ...{ offered: FULL, confirmed: FULL / 2, unconfirmed: 0, least: 0.5, most: 0.5 },
-  ...{ borrowed: 0, members: 2, isConfirmed: true },
+  ...{ borrowed: 0, borrowedUnheard: 0, members: 2, isConfirmed: true },
   ...more,
 });
 const run = (length: number, more: Partial<LimitNote> = {}, processes = ['0.0', '1.0']) =>
@@ -42,8 +42,8 @@ describe('a limit of the fleet', () => {
   });
 
   it('is lent for seconds, and not to one that nobody hears', () => {
-    const notes = run(40, { borrowed: 0.2, isConfirmed: false }, ['0.0']);
-    expect(borrowerFaults(notes.slice(0, 25))).toEqual([]);
+    const notes = run(40, { borrowedUnheard: 0.2, isConfirmed: false }, ['0.0']);
+    expect(borrowerFaults(notes.slice(0, 11))).toEqual([]);
     expect(borrowerFaults(notes)[0]).toContain('0.0 had borrowed 0.200');
   });
 

@@ -49,7 +49,7 @@ export const limitMutants: readonly Mutant[] = [
     breaks:
       'A borrower counts on what it was lent from whenever it looks, and not from when it asked.',
     caughtBy: ['limits'],
-    run: { seconds: 30, works: ['limits'], faults: ['cut off both ways'] },
+    run: { seconds: 30, works: ['limits'], faults: ['lose quorum'] },
     replacements: [
       {
         file: 'traffic/limit/share-lending.ts',

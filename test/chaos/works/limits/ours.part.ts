@@ -67,6 +67,7 @@ class OursLimits {
     slot.most = Math.max(slot.most, share);
     slot.isConfirmed &&= confirmed;
     slot.borrowed = borrowed;
+    if (!confirmed) slot.borrowedUnheard = Math.max(slot.borrowedUnheard, borrowed);
     slot.members = members;
     for (; this.owed >= 1; this.owed -= 1) {
       slot.offered += 1;
@@ -81,7 +82,14 @@ class OursLimits {
     if (this.slot) this.book.note(this.slot);
     this.slot = {
       ...{ type: 'slot', slot, offered: 0, confirmed: 0, unconfirmed: 0 },
-      ...{ least: Infinity, most: 0, borrowed: 0, members: 0, isConfirmed: true },
+      ...{
+        least: Infinity,
+        most: 0,
+        borrowed: 0,
+        borrowedUnheard: 0,
+        members: 0,
+        isConfirmed: true,
+      },
     };
     return this.slot;
   }
