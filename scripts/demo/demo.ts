@@ -1,4 +1,5 @@
 import { badPushAct } from './acts/bad-push.act.js';
+import { doneWithoutAct } from './acts/done-without.act.js';
 import { drainAct } from './acts/drain.act.js';
 import { electionAct } from './acts/election.act.js';
 import { freezeAct } from './acts/freeze.act.js';
@@ -11,6 +12,8 @@ import { reservationAct } from './acts/reservation.act.js';
 import { restartAct } from './acts/restart.act.js';
 import { PATIENCE_MS, type Scene } from './acts/scene.js';
 import { sumsAct } from './acts/sums.act.js';
+import { tooManyOrdersAct } from './acts/too-many-orders.act.js';
+import { trailAct } from './acts/trail.act.js';
 import { unwellAct } from './acts/unwell.act.js';
 import { zoneAct } from './acts/zone.act.js';
 import { Child } from './child.js';
@@ -53,6 +56,9 @@ export class Demo {
     await goodPushAct(scene);
     await badPushAct(scene);
     await releaseAct(scene);
+    await trailAct(scene);
+    await tooManyOrdersAct(scene);
+    await doneWithoutAct(scene);
     await restartAct(scene);
     await sumsAct(scene);
   }
@@ -77,6 +83,9 @@ export class Demo {
   curl -s -X POST ${orders?.client.url}/orders ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X POST ${orders?.client.url}/reservations ${json} -d '{"sku":"bolt","quantity":2}'
   curl -s -X PUT ${inventory?.client.url}/stock/lamp ${json} -d '{"quantity":50}'
+  curl -s ${orders?.client.url}/traffic
+  curl -s ${orders?.client.url}/orders/order-001/recommendations
+  curl -s -X POST '${orders?.client.url}/demo/recommender?fault=failing'
   curl -s ${inventory?.client.url}/audit
   kill -9 <pid of the leader>\n`);
     this.listConfigCommands(stage);
@@ -159,6 +168,7 @@ export class Demo {
   /** Each line stands alone, so that it can be copied into any terminal. */
   private listConfigCommands({ endpoints }: Stage): void {
     const prices = JSON.stringify({ bolt: 35, nut: 12, lamp: 5200 });
+    const cut = JSON.stringify({ manual: { state: 'off' } });
     const commands = [
       'get prices',
       `set prices '${prices}' --reason 'Steel is dearer.'`,
@@ -168,6 +178,11 @@ export class Demo {
       `release start prices '${prices}' --label track=canary --steps 50,100 --observe 3s --follow`,
       `set reconciler '{"paused":true}'`,
       'delete reconciler',
+      `set traffic/limits/orders '{"limit":1,"burst":1}' --reason 'The warehouse is full.'`,
+      'delete traffic/limits/orders',
+      `set traffic/switches/recommendations '${cut}' --reason 'A rush is expected.'`,
+      'delete traffic/switches/recommendations',
+      'history traffic/switches/recommendations',
     ];
     const where = `ETCD_ENDPOINTS=${endpoints.join(',')} DEMO_PREFIX=${this.prefix}`;
     for (const command of commands) this.narrator.line(`  ${where} npm run config -- ${command}`);

@@ -9,12 +9,14 @@ import {
   EtcdCoordinationModule,
   InjectEtcd,
   type Leadership,
+  Switches,
 } from 'nestjs-etcd-coordination';
 import type { Subscription } from 'rxjs';
+import { RECOMMENDATIONS } from '../../apps/demo-orders/src/traffic.js';
 import { audit, type AuditReport } from '../../apps/demo-shared/src/audit/audit.js';
 import { readBooks } from '../../apps/demo-shared/src/audit/read-books.js';
 import { DemoKeys, RECONCILER } from '../../apps/demo-shared/src/data/demo-keys.js';
-import type { Order } from '../../apps/demo-shared/src/data/model.js';
+import type { Order, TrailRecord } from '../../apps/demo-shared/src/data/model.js';
 
 @Injectable()
 class RawEtcd {
@@ -60,6 +62,8 @@ export class Observer {
           endpoints: [...endpoints],
           namespace: keys.coordination,
           instanceId: 'narrator',
+          // Without a rule, by which it would have a vote.
+          traffic: { switches: { [RECOMMENDATIONS]: {} } },
         }),
       ],
       providers: [RawEtcd],
@@ -113,6 +117,12 @@ export class Observer {
     return orders.map(({ value }) => value);
   }
 
+  /** The records of the orders, by the order's id. */
+  async trail(): Promise<ReadonlyMap<string, TrailRecord>> {
+    const { trail } = await readBooks(this.etcd, this.keys);
+    return new Map(trail.map(({ value }) => [value.orderId, value]));
+  }
+
   async exists(key: string): Promise<boolean> {
     return this.etcd.get(key).exists();
   }
@@ -123,6 +133,10 @@ export class Observer {
 
   get releases(): ConfigReleases {
     return this.app.get(ConfigReleases);
+  }
+
+  get switches(): Switches {
+    return this.app.get(Switches);
   }
 
   /** Puts a configuration as `etcdctl put` does: nobody looks at it before it stands in etcd. */

@@ -1,8 +1,17 @@
 import type { Order } from '../../apps/demo-shared/src/data/model.js';
+import { RefusedCall } from './service-client.js';
 import type { Actor, Stage } from './stage.js';
 import { until } from './until.js';
 
 const TAKEN_WITHIN_MS = 10_000;
+const TOO_MANY = 429;
+
+/** What came of an order that was asked for once: its id, or null if it was one too many. */
+export interface Attempt {
+  readonly id: string | null;
+  /** When one that was turned away was told to come again. */
+  readonly retryAfterSeconds: number | null;
+}
 
 /**
  * Places orders as a careful customer does: one that got no answer is placed again under the same
@@ -21,8 +30,7 @@ export class OrderDesk {
 
   /** Places one order with any process but `except`. */
   async place(sku: string, quantity: number, except?: Actor): Promise<string> {
-    this.next += 1;
-    const id = `order-${String(this.next).padStart(3, '0')}`;
+    const id = this.nextId();
     let turn = this.next;
     const order = await until(`An answer to ${id}`, TAKEN_WITHIN_MS, async () => {
       const counters = this.stage
@@ -37,6 +45,20 @@ export class OrderDesk {
     });
     this.accepted.push(order);
     return id;
+  }
+
+  /** Asks for one piece once, at this counter, as one of a crowd does. */
+  async tryAt(counter: Actor, sku: string): Promise<Attempt> {
+    const headers = { 'idempotency-key': this.nextId() };
+    const body = { sku, quantity: 1 };
+    try {
+      const order = await counter.client.call<Order>('POST', '/orders', body, headers);
+      this.accepted.push(order);
+      return { id: order.id, retryAfterSeconds: null };
+    } catch (error) {
+      if (!(error instanceof RefusedCall) || error.status !== TOO_MANY) throw error;
+      return { id: null, retryAfterSeconds: error.retryAfterSeconds };
+    }
   }
 
   /** Places `count` orders of one to three pieces, going round the articles. */
@@ -63,5 +85,10 @@ export class OrderDesk {
       .find((actor) => actor.name !== except?.name && actor.child.running);
     const orders = await counter?.client.call<Order[]>('GET', '/orders');
     return (orders ?? []).filter(({ id }) => ids.includes(id));
+  }
+
+  private nextId(): string {
+    this.next += 1;
+    return `order-${String(this.next).padStart(3, '0')}`;
   }
 }

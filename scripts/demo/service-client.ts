@@ -1,4 +1,6 @@
 import type { HoldView } from '../../apps/demo-inventory/src/demo-hold.controller.js';
+import type { Recommendation } from '../../apps/demo-orders/src/recommendations.service.js';
+import type { TrafficView } from '../../apps/demo-orders/src/traffic.controller.js';
 import type { Prices } from '../../apps/demo-shared/src/config/prices.config.js';
 import type { Reservation, StockItem } from '../../apps/demo-shared/src/data/model.js';
 import type {
@@ -7,6 +9,19 @@ import type {
 } from '../../apps/demo-shared/src/http/config.controller.js';
 import type { CoordinationView } from '../../apps/demo-shared/src/http/coordination.controller.js';
 import type { FreezeReport } from '../../apps/demo-shared/src/reconcile/freeze.service.js';
+
+/** An answer that was no good. */
+export class RefusedCall extends Error {
+  constructor(
+    what: string,
+    readonly status: number,
+    text: string,
+    /** After how many seconds to come again, if the answer says so. */
+    readonly retryAfterSeconds: number | null,
+  ) {
+    super(`${what}: ${status} ${text}`);
+  }
+}
 
 /** Calls one process of a service over HTTP. */
 export class ServiceClient {
@@ -32,6 +47,15 @@ export class ServiceClient {
 
   prices(): Promise<Prices> {
     return this.call('GET', '/prices');
+  }
+
+  /** How the limit and the switch of demo-orders stand in the process. */
+  traffic(): Promise<TrafficView> {
+    return this.call('GET', '/traffic');
+  }
+
+  recommendations(orderId: string): Promise<Recommendation> {
+    return this.call('GET', `/orders/${orderId}/recommendations`);
   }
 
   setStock(sku: string, quantity: number): Promise<StockItem> {
@@ -61,6 +85,7 @@ export class ServiceClient {
     return this.call('POST', `/demo/freeze?ms=${ms}`);
   }
 
+  /** @throws RefusedCall for an answer outside of 2xx */
   async call<T>(
     method: string,
     path: string,
@@ -74,7 +99,11 @@ export class ServiceClient {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${this.url}${path}: ${response.status} ${text}`);
+    if (!response.ok) {
+      const wait = response.headers.get('retry-after');
+      const what = `${method} ${this.url}${path}`;
+      throw new RefusedCall(what, response.status, text, wait === null ? null : Number(wait));
+    }
     return JSON.parse(text) as T;
   }
 }

@@ -13,6 +13,7 @@ import type { Order } from '../../demo-shared/src/data/model.js';
 import { listVersioned, readVersioned } from '../../demo-shared/src/data/versioned.js';
 import { DEMO_SETTINGS, type DemoSettings } from '../../demo-shared/src/settings.js';
 import type { OrderRequest } from './order-request.js';
+import { OrderTrail } from './order-trail.service.js';
 import { UnpricedOrders } from './unpriced-orders.service.js';
 
 /** Takes orders and keeps them in etcd, where whoever leads will find them. */
@@ -23,12 +24,14 @@ export class OrdersService {
     private readonly keys: DemoKeys,
     private readonly priceList: PriceList,
     private readonly unpriced: UnpricedOrders,
+    private readonly trail: OrderTrail,
     @Inject(DEMO_SETTINGS) private readonly settings: DemoSettings,
   ) {}
 
   /**
    * Takes an order, at the price of now. The same `idempotencyKey` again answers with the order
-   * that it made before, so that a caller whose answer was lost can repeat its request.
+   * that it made before, so that a caller whose answer was lost can repeat its request. Whoever gets
+   * an answer can rely on it that the order's record stands.
    * @throws ConflictException if the key was used for another order.
    * @throws UnprocessableEntityException if the article has no price.
    */
@@ -37,14 +40,20 @@ export class OrdersService {
     const { instanceId } = this.settings;
     const price = this.priceList.of(request.sku);
     if (price !== null) {
-      const order: Order = { id, ...request, price, status: 'pending', takenBy: instanceId };
+      const taken = { takenBy: instanceId, takenAt: new Date().toISOString() };
+      const order: Order = { id, ...request, price, status: 'pending', ...taken };
       if (await this.put(order)) {
         this.unpriced.count(true);
+        await this.trail.put(order);
         return order;
       }
     }
     const earlier = await this.find(id);
-    if (earlier?.sku === request.sku && earlier.quantity === request.quantity) return earlier;
+    if (earlier?.sku === request.sku && earlier.quantity === request.quantity) {
+      // Whoever took it may not have come to that.
+      await this.trail.put(earlier);
+      return earlier;
+    }
     if (earlier) {
       throw new ConflictException(`The Idempotency-Key ${id} was used for another order.`);
     }

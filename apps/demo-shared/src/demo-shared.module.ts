@@ -2,7 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { TerminusModule } from '@nestjs/terminus';
-import { EtcdCoordinationModule } from 'nestjs-etcd-coordination';
+import { EtcdCoordinationModule, type TrafficOptions } from 'nestjs-etcd-coordination';
 import { ConfigHealthIndicator, EtcdHealthIndicator } from 'nestjs-etcd-coordination/terminus';
 import { PriceList } from './config/price-list.service.js';
 import { DemoKeys } from './data/demo-keys.js';
@@ -23,7 +23,8 @@ import { DEMO_SETTINGS, type DemoSettings } from './settings.js';
  */
 @Module({})
 export class DemoSharedModule {
-  static register(settings: DemoSettings): DynamicModule {
+  /** @param traffic the limits, policies and switches of the service, if it has any */
+  static register(settings: DemoSettings, traffic?: TrafficOptions): DynamicModule {
     const keys = new DemoKeys(settings.prefix);
     return {
       module: DemoSharedModule,
@@ -50,6 +51,7 @@ export class DemoSharedModule {
             ...(settings.snapshot && { snapshot: { file: `${settings.snapshot.file}.services` } }),
           },
           config: settings.snapshot ? { snapshot: settings.snapshot } : undefined,
+          traffic,
         }),
         ScheduleModule.forRoot(),
         TerminusModule.forRoot({ logger: false }),

@@ -24,7 +24,7 @@ export interface DemoSettings {
   readonly track: string;
   /** `CONFIG_SNAPSHOT`: the file with the last good configuration, for a start without etcd, with the services that are known beside it; null for none. */
   readonly snapshot: SnapshotSettings | null;
-  /** `DEMO=1` opens `/demo/freeze`, `/demo/hold` and `/demo/unwell`, which break this process on purpose. */
+  /** `DEMO=1` opens `/demo/freeze`, `/demo/hold`, `/demo/recommender` and `/demo/unwell`, which break this process on purpose. */
   readonly demo: boolean;
 }
 

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Order, TrailRecord } from '../../../apps/demo-shared/src/data/model.js';
 import { money } from '../narrator.js';
 import type { Scene } from './scene.js';
 
@@ -5,7 +7,7 @@ import type { Scene } from './scene.js';
 export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void> {
   narrator.act(
     'The sums',
-    'Orders, reservations, stock and ledger are read from etcd at one revision, and compared with each other and with what the customers were told.',
+    'Orders, reservations, stock, ledger and trail are read from etcd at one revision, and compared with each other and with what the customers were told.',
   );
   const books = await observer.audit();
   const orders = new Map((await observer.orders()).map((order) => [order.id, order]));
@@ -30,6 +32,15 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
     `${told.length} of ${desk.placed.length} orders have the price that was told; ${money(books.earned)} earned`,
     told.length === desk.placed.length,
   );
+  narrator.expect(
+    'each order that was answered for has its one record in the trail, as it was told',
+  );
+  const trail = await observer.trail();
+  const recorded = desk.placed.filter((order) => isRecordOf(trail.get(order.id), order));
+  narrator.seen(
+    `${books.trail} records, ${recorded.length} of them as told`,
+    books.trail === desk.placed.length && recorded.length === desk.placed.length,
+  );
   narrator.table(
     books.stock.map(({ sku, putIn, sold, reserved, onHand, earned }) => [
       sku,
@@ -47,4 +58,10 @@ export async function sumsAct({ narrator, observer, desk }: Scene): Promise<void
       `${orders} orders settled`,
     ]),
   );
+}
+
+function isRecordOf(record: TrailRecord | undefined, order: Order): boolean {
+  const { sku, quantity, price, takenBy, takenAt } = order;
+  const told = { orderId: order.id, sku, quantity, price, takenBy, takenAt };
+  return isDeepStrictEqual(record, told);
 }

@@ -1,34 +1,24 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Availability } from '../../../apps/demo-orders/src/inventory-client.service.js';
 import type { InventoryInstanceView } from '../../../apps/demo-orders/src/inventory.controller.js';
 import { duration } from '../narrator.js';
 import type { Actor } from '../stage.js';
 import { until } from '../until.js';
+import { Customers, slowestMs } from './customers.js';
 import { PATIENCE_MS } from './scene.js';
 
 const CUSTOMERS = 6;
 const BETWEEN_MS = 15;
 
-/** One look at the stock by a customer. */
-interface Look {
-  readonly begunAt: number;
-  readonly tookMs: number;
-  /** The process of demo-inventory that answered, or null: it has failed. */
-  readonly servedBy: string | null;
-  readonly error: string;
-}
-
 /** Customers who look at the stock of an article again and again, at one process of demo-orders. */
 export class Traffic {
-  private readonly looks: Look[] = [];
-  private readonly stopping = new AbortController();
-  private readonly customers: readonly Promise<void>[];
+  /** They come away with the name of the process of demo-inventory that answered. */
+  private readonly customers: Customers<string>;
 
-  private constructor(
-    private readonly door: Actor,
-    private readonly sku: string,
-  ) {
-    this.customers = Array.from({ length: CUSTOMERS }, () => this.lookOn());
+  private constructor(door: Actor, sku: string) {
+    this.customers = new Customers([door], CUSTOMERS, BETWEEN_MS, async ({ client }) => {
+      const { servedBy } = await client.call<Availability>('GET', `/inventory/${sku}`);
+      return servedBy;
+    });
   }
 
   static begin(door: Actor, sku: string): Traffic {
@@ -36,29 +26,28 @@ export class Traffic {
   }
 
   /** Ends it: nobody is cut off. */
-  async end(): Promise<void> {
-    this.stopping.abort();
-    await Promise.all(this.customers);
+  end(): Promise<void> {
+    return this.customers.end();
   }
 
   get count(): number {
-    return this.looks.length;
+    return this.customers.visits.length;
   }
 
   get failed(): readonly string[] {
-    return this.looks.filter(({ servedBy }) => servedBy === null).map(({ error }) => error);
+    return this.customers.failed;
   }
 
   /** The longest that a customer has waited. */
   get slowestMs(): number {
-    return Math.max(0, ...this.looks.map(({ tookMs }) => tookMs));
+    return slowestMs(this.customers.visits);
   }
 
   /** Who served how many of those that were begun after a moment, and before another one. */
   servedBy(from = -Infinity, to = Infinity): Map<string, number> {
     const counts = new Map<string, number>();
-    for (const { begunAt, servedBy } of this.looks) {
-      if (servedBy === null || begunAt < from || begunAt >= to) continue;
+    for (const { got: servedBy } of this.customers.between(from, to)) {
+      if (servedBy === null) continue;
       counts.set(servedBy, (counts.get(servedBy) ?? 0) + 1);
     }
     return counts;
@@ -67,9 +56,9 @@ export class Traffic {
   /** Waits until one of these has served a customer who came after the moment. */
   async servedAgain(by: readonly string[], since: number): Promise<number> {
     return until(`A customer served by ${by.join(' or ')}`, PATIENCE_MS, () => {
-      const look = this.looks.find(
-        ({ begunAt, servedBy }) => begunAt >= since && servedBy !== null && by.includes(servedBy),
-      );
+      const look = this.customers
+        .between(since)
+        .find(({ got: servedBy }) => servedBy !== null && by.includes(servedBy));
       return look ? look.begunAt : null;
     });
   }
@@ -80,18 +69,6 @@ export class Traffic {
       .sort(([a], [b]) => a.localeCompare(b))
       .map(([name, n]) => `${n} by ${name}`);
     return shares.join(', ') || 'none';
-  }
-
-  private async lookOn(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      const begunAt = performance.now();
-      const look = await this.door.client
-        .call<Availability>('GET', `/inventory/${this.sku}`)
-        .then(({ servedBy }) => ({ servedBy, error: '' }))
-        .catch((error: unknown) => ({ servedBy: null, error: String(error) }));
-      this.looks.push({ begunAt, tookMs: performance.now() - begunAt, ...look });
-      await pause(BETWEEN_MS);
-    }
   }
 }
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { LedgerEntry, Order, Reservation } from '../data/model.js';
+import type { LedgerEntry, Order, Reservation, TrailRecord } from '../data/model.js';
 import type { Versioned } from '../data/versioned.js';
 import { audit, type Books } from './audit.js';
 
 function at<T>(key: string, value: T, modRevision: number, version = 1): Versioned<T> {
   return { key, value, modRevision: String(modRevision), createRevision: '1', version };
 }
+
+const TAKEN_AT = '2026-11-23T12:00:00.000Z';
 
 const order = (id: string, epoch: string): Order => ({
   id,
@@ -16,6 +18,7 @@ const order = (id: string, epoch: string): Order => ({
   epoch,
   takenBy: 'orders-1',
   settledBy: 'orders-1',
+  takenAt: TAKEN_AT,
 });
 
 const entry = (orderId: string, epoch: string): LedgerEntry => ({
@@ -37,6 +40,11 @@ const reserved = (reservationId: string, token: string): LedgerEntry => ({
   ...{ reservationId, token, reservedBy: 'inventory-1' },
 });
 
+const record = (orderId: string): TrailRecord => ({
+  ...{ orderId, sku: 'bolt', quantity: 2, price: 25 },
+  ...{ takenBy: 'orders-1', takenAt: TAKEN_AT },
+});
+
 /** Ten bolts put in, two orders of two settled by two terms, one order waiting, two reservations of one. */
 function goodBooks(): Books {
   const waiting: Order = {
@@ -46,6 +54,7 @@ function goodBooks(): Books {
     price: 30,
     status: 'pending',
     takenBy: 'orders-2',
+    takenAt: TAKEN_AT,
   };
   return {
     orders: [
@@ -67,6 +76,8 @@ function goodBooks(): Books {
       at('ledger/bolt/reservation/r', reserved('r', '9'), 32),
       at('ledger/bolt/reservation/s', reserved('s', '10'), 33),
     ],
+    // Nobody was answered for the last one yet.
+    trail: [at('trail/a', record('a'), 3), at('trail/b', record('b'), 4)],
   };
 }
 
@@ -80,6 +91,7 @@ describe('audit', () => {
       reconciled: 2,
       rejected: 0,
       reservations: 2,
+      trail: 2,
       terms: [
         { epoch: '9', settledBy: 'orders-1', orders: 1 },
         { epoch: '21', settledBy: 'orders-1', orders: 1 },
@@ -113,6 +125,7 @@ describe('audit', () => {
   it('finds an order that is lost', () => {
     expect(violationsOf({ orders: goodBooks().orders.slice(1) })).toEqual([
       'Order a is in the ledger and nowhere else.',
+      'trail/a is the record of no order.',
     ]);
   });
 
@@ -126,6 +139,7 @@ describe('audit', () => {
     const dearer = { ...first!, value: { ...first!.value, price: 30 } };
     expect(violationsOf({ orders: [dearer, ...others] })).toEqual([
       'Order a was settled for 50 and comes to 2 × 30.',
+      'Order a and its record do not agree in price.',
     ]);
   });
 
@@ -174,6 +188,20 @@ describe('audit', () => {
     const more = { ...first!, value: { ...first!.value, quantity: 2 } };
     expect(violationsOf({ reservations: [more, ...others] })).toEqual([
       'Reservation r and its ledger entry do not agree.',
+    ]);
+  });
+
+  it('finds a record of what never was an order, and one that says something else', () => {
+    const [first, ...others] = goodBooks().trail;
+    expect(violationsOf({ trail: [at('trail/x', record('x'), 5), ...others] })).toEqual([
+      'trail/x is the record of no order.',
+    ]);
+    expect(violationsOf({ trail: [{ ...first!, key: 'trail/c' }, ...others] })).toEqual([
+      'trail/c is the record of no order.',
+    ]);
+    const other = { ...first!.value, price: 30, takenBy: 'orders-2' };
+    expect(violationsOf({ trail: [{ ...first!, value: other }, ...others] })).toEqual([
+      'Order a and its record do not agree in price, takenBy.',
     ]);
   });
 });

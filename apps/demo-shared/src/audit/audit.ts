@@ -4,9 +4,11 @@ import type {
   OrderLedgerEntry,
   Reservation,
   StockItem,
+  TrailRecord,
 } from '../data/model.js';
 import type { Versioned } from '../data/versioned.js';
 import { checkReservations } from './check-reservations.js';
+import { checkTrail } from './check-trail.js';
 
 /** Everything that the demo keeps in etcd, as it was at one revision. */
 export interface Books {
@@ -15,6 +17,7 @@ export interface Books {
   readonly stock: readonly Versioned<StockItem>[];
   readonly reservations: readonly Versioned<Reservation>[];
   readonly ledger: readonly Versioned<LedgerEntry>[];
+  readonly trail: readonly Versioned<TrailRecord>[];
 }
 
 /** The sums of one article. */
@@ -36,6 +39,8 @@ export interface AuditReport {
   readonly reconciled: number;
   readonly rejected: number;
   readonly reservations: number;
+  /** How many orders have their record in the trail. */
+  readonly trail: number;
   /** How many orders each term settled, in the order of the terms. */
   readonly terms: readonly { epoch: string; settledBy: string; orders: number }[];
   readonly stock: readonly SkuSums[];
@@ -57,6 +62,7 @@ export function audit(books: Books): AuditReport {
     ...checkStrays(books, entries),
     ...checkEpochs(books.ledger),
     ...checkReservations(books),
+    ...checkTrail(books),
   ];
   const stock = books.stock.map(({ value }) => sumOf(value, books.ledger));
   for (const { sku, putIn, sold, reserved, onHand } of stock) {
@@ -75,6 +81,7 @@ export function audit(books: Books): AuditReport {
     reconciled: count('reconciled'),
     rejected: count('rejected'),
     reservations: books.reservations.length,
+    trail: books.trail.length,
     terms: termsOf(books.ledger),
     stock,
     earned: stock.reduce((total, { earned }) => total + earned, 0),

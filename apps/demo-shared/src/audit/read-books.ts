@@ -15,5 +15,6 @@ export async function readBooks(etcd: Etcd3, keys: DemoKeys): Promise<Books> {
     stock: under(keys.stock).map((kv) => toVersioned(kv)),
     reservations: under(keys.reservations).map((kv) => toVersioned(kv)),
     ledger: under(keys.ledger).map((kv) => toVersioned(kv)),
+    trail: under(keys.trail).map((kv) => toVersioned(kv)),
   };
 }

@@ -12,6 +12,7 @@ export class DemoKeys {
   readonly stock: string;
   readonly reservations: string;
   readonly ledger: string;
+  readonly trail: string;
   /** The namespace given to the library. */
   readonly coordination: string;
 
@@ -22,6 +23,7 @@ export class DemoKeys {
     this.stock = `${prefix}/stock/`;
     this.reservations = `${prefix}/reservations/`;
     this.ledger = `${prefix}/ledger/`;
+    this.trail = `${prefix}/trail/`;
     this.coordination = prefix;
   }
 
@@ -56,12 +58,17 @@ export class DemoKeys {
     return `${this.ledger}${sku}/reservation/${id}`;
   }
 
+  /** One place for each order: its record can be put again, and is still one. */
+  trailOf(orderId: string): string {
+    return this.trail + orderId;
+  }
+
   /** Where one that was frozen tries to leave a note after its term, or its lock, is over. */
   lateNote(token: bigint): string {
     return `${this.root}late-note/${token}`;
   }
 
-  /** A key as `EtcdTransactions` takes it: without the namespace. */
+  /** A key as `EtcdTransactions` and `WriteBatcher` take it: without the namespace. */
   inNamespace(key: string): string {
     return key.slice(this.root.length);
   }

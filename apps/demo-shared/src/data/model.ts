@@ -16,7 +16,17 @@ export interface Order {
   /** The instance that took it and, once settled, the one that settled it. */
   readonly takenBy: string;
   readonly settledBy?: string;
+  /** When it was taken, as an ISO 8601 date by the clock of who took it. */
+  readonly takenAt: string;
 }
+
+/**
+ * The record of an order, at `<prefix>/trail/<order id>`, for those who ask later who took what. It is
+ * made of the order as it was taken, and of nothing else.
+ */
+export type TrailRecord = Pick<Order, 'sku' | 'quantity' | 'price' | 'takenBy' | 'takenAt'> & {
+  readonly orderId: string;
+};
 
 /** What is on hand of one article, at `<prefix>/stock/<sku>`. */
 export interface StockItem {

@@ -11,6 +11,7 @@ import { DEMO_SETTINGS, type DemoSettings } from '../settings.js';
 /** One configuration, as this process has it. */
 export interface ConfigurationView<T = unknown> {
   readonly key: string;
+  /** Left out for limits, policies and switches, of which `GET /traffic` tells. */
   readonly value: T;
   /** Where the value comes from; `snapshot` if etcd could not be asked since the start. */
   readonly source: ConfigSource | null;

@@ -7,7 +7,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { EtcdCoordinationError } from 'nestjs-etcd-coordination';
+import { EtcdCoordinationError, RateLimitedError } from 'nestjs-etcd-coordination';
 
 /**
  * Answers with the status that an error of the library names, as one of a lock does; all others mean
@@ -19,7 +19,10 @@ export class EtcdErrorsFilter extends BaseExceptionFilter {
 
   override catch(error: EtcdCoordinationError, host: ArgumentsHost): void {
     const { code, message } = error;
-    this.logger.warn(`A request failed because of etcd: ${message}`);
+    // A line for each one too many would only add to what is too much.
+    if (!(error instanceof RateLimitedError)) {
+      this.logger.warn(`A request failed because of etcd: ${message}`);
+    }
     const statusCode = (error as { statusCode?: unknown }).statusCode;
     super.catch(
       typeof statusCode === 'number'

@@ -9,6 +9,7 @@ const order = (quantity: number): Order => ({
   price: 450,
   status: 'pending',
   takenBy: 'orders-1',
+  takenAt: '2026-11-23T12:00:00.000Z',
 });
 
 describe('decide', () => {

@@ -58,6 +58,7 @@ describe('a settlement', () => {
       price: 25,
       status: 'pending',
       takenBy: 'orders-1',
+      takenAt: '2026-11-23T12:00:00.000Z',
     };
     await etcd.put(keys.order(id)).value(JSON.stringify(order));
     await etcd.put(keys.pendingOrder(id)).value('{}');
