@@ -61,6 +61,23 @@ export class DiscoverySnapshot {
     private readonly clock: MonotonicClock,
   ) {}
 
+  /** Whether a file holds lists that could stand in for etcd's. Takes nothing of it, and says nothing. Never rejects. */
+  static async holdsLists(file: string, namespace: string): Promise<boolean> {
+    try {
+      const data = await readBeginning(await realFile(file), MAX_BYTES + 1);
+      const content = data && decode(data);
+      if (!content || typeof content === 'string' || content.namespace !== namespace) return false;
+      return content.services.some(isFresh);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether there is any list. */
+  get holdsAny(): boolean {
+    return this.saved.size > 0;
+  }
+
   /** Reads what is there; never rejects. Opening it again is opening it once. */
   open(): Promise<void> {
     return (this.opening ??= this.load());
@@ -128,9 +145,8 @@ export class DiscoverySnapshot {
     if (content.namespace !== this.namespace) {
       return this.leaveAlone(`is of the namespace "${content.namespace}"`);
     }
-    const oldest = Date.now() - FORGOTTEN_MS;
     for (const saved of content.services) {
-      if (Date.parse(saved.savedAt) > oldest) this.saved.set(saved.service, saved);
+      if (isFresh(saved)) this.saved.set(saved.service, saved);
     }
   }
 
@@ -191,6 +207,10 @@ export class DiscoverySnapshot {
   private get shownFile(): string {
     return JSON.stringify(this.file);
   }
+}
+
+function isFresh({ savedAt }: SavedService): boolean {
+  return Date.parse(savedAt) > Date.now() - FORGOTTEN_MS;
 }
 
 function encode(content: Content): Buffer {

@@ -71,6 +71,11 @@ export class ServiceDiscovery {
     await this.ground.snapshot?.open();
   }
 
+  /** Whether lists are kept in a file, of an earlier run or by now, so that an application can do without etcd. */
+  get hasKeptLists(): boolean {
+    return this.ground.snapshot?.holdsAny ?? false;
+  }
+
   /**
    * The instances of a service, followed from now on.
    *

@@ -70,7 +70,7 @@ export class ConnectionRegistry implements OnApplicationBootstrap, OnApplication
 
   /**
    * Connects. If this or another connection cannot be made, none is left open. While etcd is away
-   * a snapshot that holds configurations is enough.
+   * a snapshot that holds configurations, or instances, is enough.
    */
   connect(
     options: ResolvedCoordinationOptions,

@@ -69,7 +69,7 @@ export class CoordinationConnection {
 
   /**
    * Takes the lease; rejects if there is none to be had. Without a connection it is taken in the
-   * background, as soon as there is one; with a usable snapshot it may also be had later when etcd
+   * background, as soon as there is one; with a usable snapshot, of configurations or of instances, it may also be had later when etcd
    * goes away after the connection was made, or is full.
    */
   start(): Promise<void> {
@@ -92,7 +92,7 @@ export class CoordinationConnection {
   }
 
   private async takeLease(): Promise<void> {
-    const { client, session, snapshot } = this.parts;
+    const { client, session, snapshot, discovery } = this.parts;
     if (client.isAwaited) {
       session.startLater();
       this.goOnWithout();
@@ -100,7 +100,8 @@ export class CoordinationConnection {
     }
     await session.start((error) => {
       // Nobody waits for it any more.
-      if (this.isLeaving || !isUsable(snapshot) || !mayPass(error)) return false;
+      if (this.isLeaving || !mayPass(error)) return false;
+      if (!isUsable(snapshot) && !discovery.hasKeptLists) return false;
       this.logger.warn(
         `${(error as Error).message} The application starts without a lease on the etcd connection "${this.name}": nothing leads until etcd grants one, which is asked for again and again.`,
       );

@@ -156,6 +156,39 @@ describe('a start while etcd is away', () => {
     expect(known.statuses()).toMatchObject([{ source: 'snapshot' }]);
   });
 
+  it('knows them as well if nothing else is kept, and says where they come from', async () => {
+    const discovery = { snapshot: { file: `${file}.services` } };
+    const before = await boot([options({ config: {}, discovery })], []);
+    await before.get(ServiceRegistry).register({ name: 'stock', id: 's1', address: 'http://s1:1' });
+    await waitFor(() => before.get(ServiceDiscovery).instances('stock')[0]?.state === 'up', {
+      what: 's1 to be up',
+    });
+    const list = await readUntil(`${file}.services`, /"state\\":\\"up/);
+    await before.close();
+    await writeFile(`${file}.services`, list);
+
+    await network.refuse();
+    const warnings = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const app = await boot([options({ config: {}, discovery })], []);
+    const known = app.get(ServiceDiscovery);
+    await known.ready('stock');
+    expect(known.choose('stock').address).toBe('http://s1:1');
+    expect(warnings.mock.calls.join('\n')).toMatch(
+      /starts without it: the instances that it calls come from the snapshot ".*services", written at 2/,
+    );
+    await network.pass();
+    await waitFor(() => app.get(EtcdSession).lease, { what: 'a lease' });
+  });
+
+  it('fails where no instances were kept yet, and says that they would have helped', async () => {
+    await network.refuse();
+    const discovery = { snapshot: { file: `${file}.services` } };
+    const starting = boot([options({ config: {}, discovery })], []);
+    await expect(starting).rejects.toThrow(
+      /A snapshot of instances would have let the application start .* nothing in ".*services" yet/,
+    );
+  });
+
   it('fails as ever without a snapshot, and says nothing of one', async () => {
     await network.refuse();
     const starting = boot([options({ config: {} })]);

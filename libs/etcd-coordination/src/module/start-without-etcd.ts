@@ -9,7 +9,7 @@ import {
 } from '../client/etcd.errors.js';
 import { EtcdConnectError } from '../client/etcd-connect.error.js';
 import { ConfigSnapshot } from '../config/snapshot/config-snapshot.js';
-import type { SnapshotOptions } from '../config/snapshot/snapshot-options.js';
+import { DiscoverySnapshot } from '../discovery/discovery-snapshot.js';
 import { SessionLostError } from '../session/session-lost.error.js';
 import type { ResolvedCoordinationOptions } from './coordination-options.js';
 
@@ -24,26 +24,57 @@ export function snapshotOf(
 
 /**
  * Whether an application may start though no endpoint of a connection can be reached: with a
- * snapshot that holds configurations.
+ * snapshot that holds configurations, or one that holds instances.
  *
  * @throws {EtcdConnectError} saying why the snapshot is no help, if there is to be one
  */
 export async function mayStartWithout(
-  { connection, config }: ResolvedCoordinationOptions,
+  options: ResolvedCoordinationOptions,
   snapshot: ConfigSnapshot | null,
   error: EtcdConnectError,
 ): Promise<boolean> {
-  if (!snapshot || !config.snapshot) return false;
-  if (!isUsable(snapshot)) {
-    const why =
-      snapshot.error?.message ?? `There is nothing in ${JSON.stringify(config.snapshot.file)} yet.`;
-    const advice = `A configuration snapshot would have let the application start all the same. ${why}`;
-    throw new EtcdConnectError(connection, error.failures, advice);
+  const standIns = await standInsOf(options, snapshot);
+  if (standIns.length === 0) {
+    const advice = adviceOn(options, snapshot);
+    if (advice === null) return false;
+    throw new EtcdConnectError(options.connection, error.failures, advice);
   }
   new Logger('EtcdCoordination').warn(
-    `${error.message} The application starts without it: its configuration comes from the snapshot ${await describe(config.snapshot)}, and nothing leads until etcd is back.`,
+    `${error.message} The application starts without it: ${standIns.join(', ')}, and nothing leads until etcd is back.`,
   );
   return true;
+}
+
+/** What comes from where, in the words of the log. */
+async function standInsOf(
+  { namespace, config, discovery }: ResolvedCoordinationOptions,
+  snapshot: ConfigSnapshot | null,
+): Promise<string[]> {
+  const standIns: string[] = [];
+  if (config.snapshot && isUsable(snapshot)) {
+    standIns.push(`its configuration comes from the snapshot ${await describe(config.snapshot)}`);
+  }
+  const lists = discovery.snapshot;
+  if (lists && (await DiscoverySnapshot.holdsLists(lists.file, namespace))) {
+    standIns.push(`the instances that it calls come from the snapshot ${await describe(lists)}`);
+  }
+  return standIns;
+}
+
+/** Why the snapshots that are kept were no help; null if none is kept. */
+function adviceOn(
+  { config, discovery }: ResolvedCoordinationOptions,
+  snapshot: ConfigSnapshot | null,
+): string | null {
+  if (config.snapshot) {
+    const why =
+      snapshot?.error?.message ??
+      `There is nothing in ${JSON.stringify(config.snapshot.file)} yet.`;
+    return `A configuration snapshot would have let the application start all the same. ${why}`;
+  }
+  if (!discovery.snapshot) return null;
+  const file = JSON.stringify(discovery.snapshot.file);
+  return `A snapshot of instances would have let the application start all the same. There is nothing in ${file} yet that could be used.`;
 }
 
 /** Whether a snapshot can stand in for etcd. */
@@ -65,7 +96,7 @@ const PASSING = [
   SessionLostError,
 ];
 
-async function describe({ file }: SnapshotOptions): Promise<string> {
+async function describe({ file }: { readonly file: string }): Promise<string> {
   const found = await stat(file).catch(() => null);
   return JSON.stringify(file) + (found ? `, written at ${found.mtime.toISOString()}` : '');
 }

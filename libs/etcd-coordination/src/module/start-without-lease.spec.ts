@@ -11,6 +11,8 @@ import { WatchConfig } from '../config/watch-config.decorator.js';
 import type { LeaderTerm } from '../election/leader-term.js';
 import { OnElected } from '../election/on-elected.decorator.js';
 import { EmbeddedEtcd } from '../embedded/index.js';
+import { ServiceDiscovery } from '../discovery/service.discovery.js';
+import { ServiceRegistry } from '../registry/service.registry.js';
 import { EtcdSession } from '../session/etcd-session.js';
 import { EtcdCoordinationModule } from './etcd-coordination.module.js';
 
@@ -51,7 +53,11 @@ afterEach(async () => {
   await proxy.close();
 });
 
-async function boot(config: object, providers: (new () => object)[]): Promise<TestingModule> {
+async function boot(
+  config: object,
+  providers: (new () => object)[],
+  more: object = {},
+): Promise<TestingModule> {
   const app = await Test.createTestingModule({
     imports: [
       EtcdCoordinationModule.forRoot({
@@ -61,6 +67,7 @@ async function boot(config: object, providers: (new () => object)[]): Promise<Te
         // A start that waits for an election takes longer than the test has.
         timeouts: { registration: 60_000 },
         config,
+        ...more,
       }),
     ],
     providers,
@@ -98,6 +105,21 @@ describe('a start while etcd answers and grants no lease', () => {
     expect(lines).toMatch(/"pricing" \(for Pricing\): etcd has granted no lease yet/);
     refused.remove();
     await waitFor(() => pricing.terms[0]?.isValid(), { what: 'the term' });
+  });
+
+  it('serves with a snapshot of instances as well', async () => {
+    const lists = { discovery: { snapshot: { file } } };
+    const before = await boot({}, [], lists);
+    const discovery = before.get(ServiceDiscovery);
+    await before.get(ServiceRegistry).register({ name: 'stock', address: 'http://s1:1' });
+    await waitFor(() => discovery.instances('stock')[0]?.state === 'up', { what: 's1 to be up' });
+    await before.close();
+    apps.length = 0;
+    proxy.fail('Lease/LeaseGrant', FULL);
+    const app = await boot({}, [], lists);
+    expect(app.get(EtcdSession).lease).toBeNull();
+    proxy.clearFaults();
+    await app.get(EtcdSession).ready();
   });
 
   it('fails without a snapshot', async () => {
