@@ -86,6 +86,16 @@ describe('who can be chosen', () => {
     expect(stage.fleet.describe()).toBe(
       'of its instances there are 1 starting, 1 draining, 2 down',
     );
+    const word = {
+      state: 'starting',
+      source: 'instance',
+      by: 'd',
+      reason: '"db" said "no"',
+    } as const;
+    stage.change([serviceInstance('d', { state: 'starting', words: [word] })]);
+    expect(stage.fleet.describe()).toBe(
+      'of its instances there are 1 starting, 1 draining, 2 down; "d" is starting: "db" said "no"',
+    );
   });
 
   it('is nobody who is excluded', () => {

@@ -169,7 +169,7 @@ export class Fleet {
       ...(kept > 0 ? [`${kept} gone from etcd and protected`] : []),
     ];
     const others = further.length > 0 ? `, of which ${further.join(', ')}` : '';
-    return `of its instances there are ${states.join(', ')}${others}`;
+    return `of its instances there are ${states.join(', ')}${others}${exampleOf(candidates)}`;
   }
 
   private applyOne(
@@ -259,6 +259,16 @@ export class Fleet {
       pickOf(({ instance }) => isDownForProbersOnly(instance))
     );
   }
+}
+
+/** Why one of those is not up that somebody gives a reason for. */
+function exampleOf(candidates: readonly Candidate[]): string {
+  for (const { id, instance } of candidates) {
+    const word = instance.words.find(({ state, reason }) => reason && state === instance.state);
+    if (instance.state === 'up' || !word) continue;
+    return `; ${JSON.stringify(id)} is ${instance.state}: ${word.reason}`;
+  }
+  return '';
 }
 
 /** Whether it is up, and surely registered. */

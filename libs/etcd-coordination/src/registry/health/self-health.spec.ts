@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { settle, VirtualClock } from '../../../../../test/support/virtual-clock.js';
 import { eventLoopMeter } from '../../client/event-loop-meter.js';
 import type { ResolvedHealth } from '../registration-options.js';
@@ -70,6 +70,19 @@ describe('what an instance says of its own health', () => {
     expect(health.word.reason).toMatch(/^"db" has not answered for \d+ ms$/);
     health.stop();
     expect(clock.pending).toBe(0);
+  });
+
+  it('warns once of a start that never ends', async () => {
+    const warned = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const health = healthOf({ checks: { db: () => 'connected' } });
+    await clock.advance(9999);
+    expect(warned).not.toHaveBeenCalled();
+    await clock.advance(60_000);
+    expect(warned.mock.calls.flat()).toEqual([
+      'The instance is starting yet and gets no calls until its health checks pass: "db" said "connected".',
+    ]);
+    health.stop();
+    warned.mockRestore();
   });
 
   it('says why it is starting yet, and comes up with the first pass', async () => {

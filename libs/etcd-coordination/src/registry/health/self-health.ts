@@ -14,6 +14,12 @@ export interface SelfWord {
   readonly reason: string | null;
 }
 
+/** What a check has failed by. */
+interface Complaint {
+  readonly name: string;
+  readonly why: string;
+}
+
 /** The name under which the event loop fails. */
 const EVENT_LOOP = 'event loop';
 
@@ -27,6 +33,8 @@ export class SelfHealth {
   /** The checks that the reason is about: their words may differ each time, and nobody needs them all. */
   private blamed = '';
   private cancelTimer: () => void = () => undefined;
+  /** How many rounds in a row were bad while it is starting. */
+  private badStarts = 0;
   private begun = false;
   private stopped = false;
   private looking = false;
@@ -121,12 +129,13 @@ export class SelfHealth {
   }
 
   private judge(results: readonly { name: string; outcome: CheckOutcome }[]): void {
-    const bad: { name: string; why: string }[] = [];
+    const bad: Complaint[] = [];
     for (const { name, outcome } of results) {
       if (!outcome.passed) bad.push({ name, why: outcome.why });
     }
     this.gate = nextGate(this.gate, bad.length === 0, this.options);
     const { state } = this.gate;
+    if (state === 'starting') this.tellOfStart(reasonOf(bad));
     const blamed = JSON.stringify(bad.map(({ name }) => name));
     if (
       state === this.said.state &&
@@ -134,12 +143,20 @@ export class SelfHealth {
     ) {
       return;
     }
-    const reason =
-      state === 'up' ? null : bad.map(({ name, why }) => `"${name}" ${why}`).join('; ') || null;
+    const reason = state === 'up' ? null : reasonOf(bad);
     this.blamed = blamed;
     if (state !== this.said.state) this.tell(state, reason);
     this.said = { state, reason };
     this.changed();
+  }
+
+  /** Nobody would know otherwise why it never gets a call. */
+  private tellOfStart(reason: string | null): void {
+    this.badStarts += 1;
+    if (this.badStarts !== this.options.failures) return;
+    this.logger.warn(
+      `${this.name} is starting yet and gets no calls until its health checks pass: ${reason ?? 'they failed'}.`,
+    );
   }
 
   private tell(state: GateState, reason: string | null): void {
@@ -147,4 +164,8 @@ export class SelfHealth {
       this.logger.warn(`${this.name} is down: ${reason ?? 'its checks failed'}.`);
     else this.logger.log(`${this.name} is ${state}: its health checks passed.`);
   }
+}
+
+function reasonOf(bad: readonly Complaint[]): string | null {
+  return bad.map(({ name, why }) => `"${name}" ${why}`).join('; ') || null;
 }
