@@ -10,6 +10,7 @@ import type { EtcdClient } from '../client/etcd-client.js';
 import { EtcdPermissionDeniedError } from '../client/etcd.errors.js';
 import { instanceKey } from '../client/keys.js';
 import type { WatchHub } from '../watch/watch-hub.js';
+import type { ServiceInstance } from '../registry/service-instance.js';
 import { DiscoverySnapshot } from './discovery-snapshot.js';
 import { NoInstanceError } from './discovery.errors.js';
 import { ServiceDiscovery } from './service.discovery.js';
@@ -83,6 +84,15 @@ describe('a service that is followed', () => {
   /** The member says that there is nothing new, as it does twice a second. */
   const hear = () => handlers.progress?.(BigInt(kv.revision));
   const ids = () => discovery.instances('s').map(({ id }) => id);
+
+  it('is shown by lists that nobody can change for others', async () => {
+    await discovery.ready('s');
+    const list = discovery.instances('s') as ServiceInstance[];
+    expect(() => list.pop()).toThrow(TypeError);
+    expect(discovery.instances('s')).toBe(list);
+    register('b');
+    expect(ids()).toEqual(['a', 'b']);
+  });
 
   describe('and that nobody asks for', () => {
     beforeEach(async () => {

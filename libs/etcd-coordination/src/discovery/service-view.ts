@@ -20,6 +20,9 @@ import { SortedById } from './sorted-by-id.js';
 /** Between two attempts to follow what etcd refuses to show, in milliseconds. */
 const REFUSED_RETRY_MS = 10_000;
 
+/** Longer lists are handed out as they are: with 10,000 instances, freezing costs more than all else of a change. */
+const MOST_FROZEN = 1000;
+
 /**
  * So long after an interruption losses may be of leases that ran out because etcd was away: a database that is
  * back gives each its time anew, and sessions need some to find it.
@@ -59,6 +62,8 @@ export class ServiceView {
   private readonly guard: MassExpiry;
   private readonly sorted = new SortedById<ServiceInstance>();
   private readonly listeners: FanOut<InstanceChanges>;
+  /** The array that was handed out last. */
+  private given: readonly ServiceInstance[] | null = null;
   private view!: PrefixView;
   private unfollow: (() => void)[] = [];
   /** Where the list is from. */
@@ -97,7 +102,12 @@ export class ServiceView {
 
   /** All instances, in the order of their ids; the same array until something changes. */
   get instances(): readonly ServiceInstance[] {
-    return this.sorted.items;
+    const { items } = this.sorted;
+    if (items !== this.given) {
+      this.given = items;
+      if (items.length <= MOST_FROZEN) Object.freeze(items);
+    }
+    return items;
   }
 
   /** How many are kept in the list although they are gone from etcd. */

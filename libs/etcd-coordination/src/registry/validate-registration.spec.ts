@@ -111,6 +111,8 @@ describe('a registration', () => {
     ['weight', { weight: '1' }],
     ['metadata', { metadata: [] }],
     ['metadata', { metadata: 'x' }],
+    ['metadata', { metadata: new Map([['a', 'b']]) }],
+    ['metadata', { metadata: new (class Track {})() }],
     ['metadata.a', { metadata: { a: 1 } }],
     ['metadata', { metadata: { a: 'x'.repeat(64 * 1024) } }],
     [

@@ -1,6 +1,6 @@
 import { MAX_NAME_BYTES, nameFault } from '../client/name-fault.js';
 import { LONE_SURROGATE } from '../client/keys.js';
-import { isObject } from './json-record.js';
+import { isObject, type JsonObject } from './json-record.js';
 import { MAX_TEXT_BYTES, optionalText, refuseUnknown, wrong } from './option-faults.js';
 import { InvalidRegistrationError } from './registry.errors.js';
 import type { ResolvedRegistration } from './registration-options.js';
@@ -89,9 +89,17 @@ function readWeight(value: unknown): number {
   throw wrong('weight', value, 'give a number above 0, or leave it out for 1');
 }
 
+/** What a Map or a class of one's own holds would be lost without a word. */
+function isPlain(value: unknown): value is JsonObject {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // That of another realm, such as a test's, has no parent either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 function readMetadata(value: unknown): Readonly<Record<string, string>> {
   if (value === undefined) return {};
-  if (!isObject(value)) throw wrong('metadata', value, 'give an object whose values are strings');
+  if (!isPlain(value)) throw wrong('metadata', value, 'give a plain object of strings');
   let bytes = 0;
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {

@@ -18,6 +18,20 @@ it('lets go of the answers that it does not return', async () => {
   expect(cancelled).toHaveBeenCalledTimes(3);
 });
 
+it.each([
+  ['timeout', 'timeoutMs'],
+  ['TimeoutMS', 'timeoutMs'],
+  ['retries', 'attempts'],
+])('refuses %s, which looks like a slip, and calls nobody', async (name, meant) => {
+  const fetch = vi.fn<() => Promise<Response>>();
+  const asked = serviceFetch({ pool: () => FakeServicePool.of('a') }, { fetch });
+  const init: ServiceFetchInit = { method: 'GET', duplex: 'half', [name]: 5 };
+  await expect(asked('service://stock/x', init)).rejects.toThrow(
+    `The option "${name}" of "fetch" is not known: did you mean "${meant}"?`,
+  );
+  expect(fetch).not.toHaveBeenCalled();
+});
+
 /** Has an instance that `fetch` rejects, and tells how its attempt ended. */
 async function rejectedWith(error: unknown, init?: ServiceFetchInit): Promise<string[]> {
   const pool = FakeServicePool.of('a', 'b', 'c');

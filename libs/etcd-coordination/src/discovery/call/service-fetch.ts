@@ -4,6 +4,7 @@ import { abortWhileHeld, onAbort, ownerSignals } from '../../context/abort-links
 import type { CallAttempt, CallOptions } from './call-options.js';
 import { type CallGround, callService } from './call-service.js';
 import { isOfInstance } from './fetch-rejection.js';
+import { refuseSlips } from './option-slips.js';
 import { CALL_OPTION_NAMES } from './read-call-options.js';
 import { ServiceRequest } from './service-request.js';
 import { SpeakingPool } from './speaking-pool.js';
@@ -56,6 +57,7 @@ const HTTP = ['http', 'https'] as const;
  * - the fences of what the caller owns go along, as by `fenceHeaders()`
  *
  * @throws {InvalidServiceUrlError} for anything but the address of a service
+ * @throws {InvalidDiscoveryOptionError} for an option that looks like a slip of one, such as `timeout`
  * @throws as `callService` does
  */
 export function serviceFetch(pools: PoolSource, ground: FetchGround = {}): ServiceFetch {
@@ -182,6 +184,7 @@ function readInit(
   const entries = Object.entries(init);
   const ofCall = entries.filter(([name]) => CALL_OPTION_NAMES.includes(name) && name !== 'signal');
   const ofRequest = entries.filter(([name]) => !CALL_OPTION_NAMES.includes(name));
+  refuseSlips(ofRequest.map(([name]) => name));
   const given: CallOptions = Object.fromEntries(ofCall);
   const request = new ServiceRequest(
     input,
