@@ -57,7 +57,7 @@ describe('the two services under load', () => {
   it('keep a record of each order, also of one that was taken and not answered for', async () => {
     const { body } = await order('bolt', 2, 'recorded');
     const key = 'demo/trail/recorded';
-    const read = async () => (await pair.etcd.get(key).json()) as unknown;
+    const read = () => pair.etcd.get(key).json();
     const { sku, quantity, price, takenBy, takenAt } = body;
     const record = { orderId: 'recorded', sku, quantity, price, takenBy, takenAt };
     expect(await read()).toEqual(record);

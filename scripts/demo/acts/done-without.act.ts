@@ -17,7 +17,7 @@ const { timeoutMs: TIMEOUT_MS } = ORDERS_TRAFFIC.policies[RECOMMENDATIONS];
 /** A window of the rule, two looks, the votes of both, and some time for a busy machine. */
 const CUT_WITHIN_MS = 4000;
 /** It rests, longer if it was tried meanwhile; is on trial for a window; and then both have to be well. */
-const WELL_WITHIN_MS = 8000;
+const WELL_WITHIN_MS = 12_000;
 /** So many are served after the cut before it is judged. */
 const SERVED_THEN = 40;
 /** For some of those who come after the cut it is tried again. */
