@@ -29,9 +29,16 @@ export function handlerUsesOf(handler: object): readonly LimitUse[] {
   return (Reflect.getMetadata(OWN, handler) as LimitUse[] | undefined) ?? [];
 }
 
-/** Notes that a class asks for a limit, so that an unknown one is found at the start. */
+/**
+ * Notes that a class asks for a limit, so that an unknown one is found at the start. One of a controller as a
+ * whole takes the place of the same one on a class that it extends.
+ */
 export function noteLimitUse(type: object, use: LimitUse): void {
-  Reflect.defineMetadata(ALL, [...limitUsesOf(type), use], type);
+  const inherited = limitUsesOf(Object.getPrototypeOf(type) as object);
+  const standing = limitUsesOf(type).filter(
+    (other) => !(inherited.includes(other) && takesPlaceOf(use, other)),
+  );
+  Reflect.defineMetadata(ALL, [...standing, use], type);
 }
 
 /** The limits that a class, and those that it extends, have asked for. */
@@ -47,4 +54,9 @@ export function isHandler(method: object): boolean {
 /** Whether Nest serves requests, or messages, by objects of the class. */
 export function isController(type: object): boolean {
   return Reflect.hasMetadata('__controller__', type);
+}
+
+function takesPlaceOf(use: LimitUse, other: LimitUse): boolean {
+  const isSame = use.rule === other.rule && use.connection === other.connection;
+  return isSame && use.isWhole && other.isWhole;
 }

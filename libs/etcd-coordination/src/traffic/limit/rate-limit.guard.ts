@@ -18,7 +18,8 @@ const guards = new Map<string, Type<CanActivate>>();
 /** Has Nest's router ask for the limits of a handler, or of a controller: once, however many there are. */
 export function guard(target: object, connection: string, level: GuardLevel): void {
   const type = rateLimitGuard(connection, level);
-  const standing = (Reflect.getOwnMetadata('__guards__', target) as unknown[] | undefined) ?? [];
+  // A controller has the guards of those that it extends, too.
+  const standing = (Reflect.getMetadata('__guards__', target) as unknown[] | undefined) ?? [];
   if (standing.includes(type)) return;
   if (level === 'controller') UseGuards(type)(target as NewableFunction);
   else UseGuards(type)({}, '', { value: target });

@@ -197,6 +197,28 @@ describe('@RateLimit elsewhere', () => {
     expect((await fetch(`${url}/whole/b`)).status).toBe(429);
   });
 
+  it('counts a call of a controller that extends another one once by each limit', async () => {
+    @Controller('heir')
+    @RateLimit('three', { cost: 1 })
+    @RateLimit('two', { cost: 0.5 })
+    class HeirController extends WholeController {
+      @Get('c')
+      c() {
+        return 'c';
+      }
+    }
+    const url = await (await serve(HeirController)).getUrl();
+    for (const path of ['a', 'c']) {
+      const { status, headers } = await fetch(`${url}/heir/${path}`);
+      expect(status).toBe(200);
+      const left = path === 'a' ? [1, 2] : [1, 1];
+      expect(headers.get('ratelimit')).toMatch(
+        new RegExp(`^"two";r=${left[0]};t=\\d+, "three";r=${left[1]};t=\\d+$`),
+      );
+    }
+    expect(stage.limiter.check('two', { cost: 1 }).remaining).toBe(0);
+  });
+
   it('refuses the sender of a message, in a hybrid application too', async () => {
     let runs = 0;
     @Controller()
