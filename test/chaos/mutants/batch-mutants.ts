@@ -4,14 +4,19 @@ import type { Mutant } from './mutant.js';
 export const batchMutants: readonly Mutant[] = [
   {
     name: 'batches-sent-again-blindly',
-    breaks: 'A batch whose answer was lost is sent again, though it may have been applied.',
+    breaks: 'A batch that is not answered at once is sent again, though it may have been applied.',
     caughtBy: ['batches'],
-    run: { seconds: 30, works: ['batches'], faults: ['cut off from one member', 'kill leader'] },
+    run: { seconds: 30, works: ['batches'], faults: ['reset connections', 'kill leader'] },
     replacements: [
       {
         file: 'transaction/committer.ts',
         find: 'const revision = await mark.settle(plan.what, markLease);',
         replace: 'await mark.settle(plan.what, markLease); const revision = null;',
+      },
+      {
+        file: 'transaction/committer.ts',
+        find: 'const timeoutMs = left / Math.max(1, retry.maxAttempts - attempt + 1);',
+        replace: 'const timeoutMs = attempt < 3 ? 5 : left;',
       },
     ],
   },

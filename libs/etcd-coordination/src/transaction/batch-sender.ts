@@ -4,7 +4,7 @@ import { ClientClosedError, EtcdNoSpaceError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
 import { failureOf, isOfOneWrite, isUnanswered } from './batch-failure.js';
 import type { QueuedWrite } from './batch-queue.js';
-import type { Committer } from './committer.js';
+import type { Committer, CommitPlan } from './committer.js';
 import { FenceGuard } from './fence-guard.js';
 
 /** What became of writes. Each is told once. */
@@ -34,7 +34,7 @@ export class BatchSender {
   async send(batch: readonly QueuedWrite[]): Promise<void> {
     let bar: (() => Promise<void>) | null = null;
     try {
-      const plan = { what: described(batch), compare: [], writes: batch, reads: [] };
+      const plan = new BatchPlan(batch);
       const { revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it));
       for (const write of batch) this.handlers.written(write, revision);
     } catch (error) {
@@ -96,7 +96,16 @@ function partsOf(batch: readonly QueuedWrite[], error: unknown): QueuedWrite[][]
   return [batch.filter(({ value }) => value === null), puts];
 }
 
-function described(batch: readonly QueuedWrite[]): string {
-  const names = batch.slice(0, 3).map(({ name }) => JSON.stringify(name));
-  return `a write of ${names.join(', ')}${batch.length > 3 ? ' and others' : ''}`;
+/** A batch as a transaction without conditions. */
+class BatchPlan implements CommitPlan {
+  readonly compare = [];
+  readonly reads = [];
+
+  constructor(readonly writes: readonly QueuedWrite[]) {}
+
+  /** Hardly ever asked for. */
+  get what(): string {
+    const names = this.writes.slice(0, 3).map(({ name }) => JSON.stringify(name));
+    return `a write of ${names.join(', ')}${this.writes.length > 3 ? ' and others' : ''}`;
+  }
 }

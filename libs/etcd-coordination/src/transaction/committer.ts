@@ -104,7 +104,11 @@ export class Committer {
       throw new TransactionTooLargeError(compared, written, MAX_OPERATIONS);
     }
     guard.assertValid();
-    const prepared = await this.prepare(plan);
+    const onSession = plan.writes.find(({ lease }) => lease === 'session');
+    const sessionLease = onSession ? await this.sessionLease(onSession.name) : null;
+    const prepared = prepare(plan, sessionLease);
+    // Nobody waits for it to be settled.
+    if (guard.count === 0) return this.send(prepared, guard, whenUnsettled);
     const settled = await guard.run(() => this.settled(prepared, guard, whenUnsettled));
     if ('error' in settled) throw settled.error;
     return settled.outcome;
@@ -223,23 +227,6 @@ export class Committer {
     }
   }
 
-  private async prepare(plan: CommitPlan): Promise<Prepared> {
-    const onSession = plan.writes.find(({ lease }) => lease === 'session');
-    const sessionLease = onSession ? await this.sessionLease(onSession.name) : null;
-    const puts: IRequestOp[] = [];
-    let usesLeases = false;
-    for (const { key, value, lease } of plan.writes) {
-      if (value === null) {
-        puts.push({ request_delete_range: { key } });
-        continue;
-      }
-      usesLeases ||= lease !== null && lease !== 'session';
-      const id = (lease === 'session' ? sessionLease : lease) ?? NO_LEASE;
-      puts.push({ request_put: { key, value, lease: id } });
-    }
-    return { plan, puts, usesSession: sessionLease !== null, usesLeases };
-  }
-
   private async sessionLease(name: string): Promise<string> {
     const { session, client } = this;
     if (!session) throw new NoSessionLeaseError(name);
@@ -255,6 +242,22 @@ export class Committer {
     if (!(error instanceof LeaseNotFoundError) || !onSession) return error;
     return new NoSessionLeaseError(onSession.name, error);
   }
+}
+
+/** @param sessionLease that of the session, null if no key goes on it */
+function prepare(plan: CommitPlan, sessionLease: string | null): Prepared {
+  const puts: IRequestOp[] = [];
+  let usesLeases = false;
+  for (const { key, value, lease } of plan.writes) {
+    if (value === null) {
+      puts.push({ request_delete_range: { key } });
+      continue;
+    }
+    usesLeases ||= lease !== null && lease !== 'session';
+    const id = (lease === 'session' ? sessionLease : lease) ?? NO_LEASE;
+    puts.push({ request_put: { key, value, lease: id } });
+  }
+  return { plan, puts, usesSession: sessionLease !== null, usesLeases };
 }
 
 /** The transaction as etcd takes it. Who failed is told by the mark first, then the fences, then the rest. */
