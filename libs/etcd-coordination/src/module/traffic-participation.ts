@@ -55,7 +55,12 @@ export class TrafficParticipation implements OnModuleInit, OnApplicationBootstra
     const { client, traffic, options } = of.parts;
     const taking = traffic.limiter.use(rule, place);
     const budgetMs = isAway(of) ? 0 : options.client.timeouts.registration;
-    if (await settledWithin(client.clock, taking, budgetMs)) return taking;
+    if (await settledWithin(client.clock, taking, budgetMs)) {
+      return taking.catch((error: unknown) => {
+        // It is being stopped while it starts; that is no failure of the start.
+        if (!of.isLeaving) throw error;
+      });
+    }
     this.logger.warn(
       `The application starts without a share of the limit "${rule}": etcd has not answered. It takes one as soon as etcd does.`,
     );

@@ -19,7 +19,7 @@ export interface TrafficParts {
   readonly batcher: WriteBatcher;
 }
 
-/** Builds what a connection has of that; nothing begins by that, but the following of its switches. */
+/** Builds what a connection has of that; nothing begins by that. */
 export function trafficParts(
   client: EtcdClient,
   session: EtcdSession,

@@ -70,6 +70,8 @@ export function assertKnownOptions(
 
 /** Wrappers by what they wrap, for who wants to read its source: a Proxy has none of its own. */
 const originals = new WeakMap<AnyMethod, AnyMethod>();
+/** Wrappers by the wrapper around them, which decorators that stand above have marked in their place. */
+const outers = new WeakMap<AnyMethod, AnyMethod>();
 
 /**
  * Puts a wrapper in the place of a method, so that it is found there by every way in which it may
@@ -87,7 +89,14 @@ export function wrapMethod(
   });
   copyMetadata(method, wrapper);
   originals.set(wrapper, originalOf(method));
+  outers.set(method, wrapper);
   descriptor.value = wrapper;
+}
+
+/** A wrapper, and those that {@link wrapMethod} has put around it, from within. */
+export function* wrappersAround(wrapper: AnyMethod): Generator<AnyMethod> {
+  let found: AnyMethod | undefined = wrapper;
+  for (; found; found = outers.get(found)) yield found;
 }
 
 /** What {@link wrapMethod} has wrapped, once or several times; the method itself if it has not. */
