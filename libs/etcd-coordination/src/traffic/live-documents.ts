@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import { mergeDocuments } from '../config/config-merge.js';
 import { frozenCopy } from '../config/deep-freeze.js';
 import type { ConfigStore } from '../config/config.store.js';
+import { ConfigNotReadyError } from '../config/config.errors.js';
 import type { WatchedConfig } from '../config/watched-config.js';
 import { RuleFault } from './rule-reader.js';
 import {
@@ -130,6 +131,16 @@ function overDeclared<T extends object>(
   };
 }
 
+/** The value that there is already, as from the snapshot; or what was declared. */
+function presentOr<T>(watched: WatchedConfig<T>, declared: T): T {
+  try {
+    return watched.value;
+  } catch (error) {
+    if (error instanceof ConfigNotReadyError) return declared;
+    throw error;
+  }
+}
+
 class FollowedDocument<T extends object> implements LiveDocument<T> {
   value: T;
 
@@ -138,7 +149,8 @@ class FollowedDocument<T extends object> implements LiveDocument<T> {
     declared: T,
     private readonly watched: WatchedConfig<T>,
   ) {
-    this.value = declared;
+    // What stands in for an etcd that is away was accepted before anybody could listen.
+    this.value = presentOr(watched, declared);
     // Before any other listener: what those read is the new one already.
     watched.changes$.subscribe(({ value }) => (this.value = value));
   }

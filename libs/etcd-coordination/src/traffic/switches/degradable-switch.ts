@@ -28,9 +28,9 @@ export class DegradableSwitch {
   /** The numbers that it goes by. */
   private autoRule: AutoRule | null = null;
   /** The share of the calls that run. */
-  private share = 1;
+  private share: number;
   /** How much of the next call that runs has come together. */
-  private credit = 0;
+  private credit: number;
   private closed = false;
 
   constructor(
@@ -43,13 +43,18 @@ export class DegradableSwitch {
   ) {
     this.clock = ground.client.clock;
     this.flips = new FlipLog(ground.client, ground.namespace, name);
-    this.statuses = new BehaviorSubject(this.decide());
+    // Before the first decision: the fleet's word counts only for one with a rule.
+    this.adoptAuto(document.value.auto);
+    const status = this.decide();
+    this.share = status.share;
+    this.credit = 1 - status.share;
+    this.statuses = new BehaviorSubject(status);
+    if (status.state === 'off') this.tell(status);
     this.status$ = new WatchStream<SwitchStatus>(
       { label: `the switch ${JSON.stringify(name)}` },
       (subscriber) => this.statuses.subscribe(subscriber),
     );
     this.unfollow = [document.onChange(() => this.adopt()), load.onChange(() => this.settle())];
-    this.adopt();
   }
 
   get status(): SwitchStatus {

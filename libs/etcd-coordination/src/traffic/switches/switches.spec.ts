@@ -4,7 +4,7 @@ import { FakeConfigStore } from '../../../../../test/support/fake-config-store.j
 import { VirtualClock } from '../../../../../test/support/virtual-clock.js';
 import { UnknownTrafficNameError } from '../traffic.errors.js';
 import type { SwitchGround } from './switch-ground.js';
-import { SWITCH_KIND, type SwitchOptions } from './switch-rule.js';
+import { LOAD_KIND, SWITCH_KIND, type SwitchOptions } from './switch-rule.js';
 import { Switches } from './switches.js';
 
 /** An etcd that never answers. */
@@ -51,6 +51,31 @@ describe('the switches of a process that etcd does not answer', () => {
     expect(() => switches.state('y')).toThrow(UnknownTrafficNameError);
     expect(() => switches.of('y', 'Shop.run')).toThrow('Shop.run');
     expect(() => start({ x: { auto: {} } })).toThrow('"auto" of the switch "x"');
+  });
+
+  it('run nothing of one that is off from its beginning, as by the snapshot', () => {
+    const lines: string[] = [];
+    vi.spyOn(Logger.prototype, 'warn').mockImplementation((line) => void lines.push(String(line)));
+    const manual = { state: 'off', author: 'ada' };
+    documents.set('traffic/switches/x', SWITCH_KIND.read({ manual, auto: AUTO }));
+    documents.set('traffic/load', LOAD_KIND.read({ cutFrom: 7 }));
+    const switches = start({ x: {}, y: { priority: 8 } });
+    for (const name of ['x', 'y']) {
+      const call = () =>
+        switches.call(
+          name,
+          () => 'ran',
+          () => 'instead',
+        );
+      expect(call()).toBe('instead');
+      expect(switches.isOn(name)).toBe(false);
+    }
+    expect(lines).toEqual([
+      'The switch "x" (priority 5) is off: set by hand by ada.',
+      'The switch "y" (priority 8) is off: its priority is cut.',
+    ]);
+    // Its rule is looked at all the same.
+    expect(clock.pending).toBe(1);
   });
 
   it('run every tenth call of one that is on trial, the first one at once', async () => {
