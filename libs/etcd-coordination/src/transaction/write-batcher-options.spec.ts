@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readWriteBatcherOptions, type WriteBatcherOptions } from './write-batcher-options.js';
+import { readWriteBatcherOptions } from './write-batcher-options.js';
 import { InvalidWriteBatcherOptionsError } from './write-batcher.errors.js';
 
 it('has defaults that etcd takes', () => {
@@ -18,7 +18,7 @@ it.each<[string, unknown]>([
   ...[0, NaN].map((given): [string, unknown] => ['maxPending', given]),
   ...[0, 0.5].map((given): [string, unknown] => ['maxPendingBytes', given]),
 ])('refuses %s: %s, and names what it takes', (option, given) => {
-  const read = () => readWriteBatcherOptions({ [option]: given } as WriteBatcherOptions);
+  const read = () => readWriteBatcherOptions({ [option]: given });
   expect(read).toThrow(InvalidWriteBatcherOptionsError);
   expect(read).toThrow(new RegExp(`"${option}" of the write batcher is .*; give .* from `));
 });
