@@ -2,10 +2,10 @@ import type { IKeyValue } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { VALUES } from '../watch/held-key.js';
 import { singleKey } from '../watch/key-range.js';
+import { LastingView } from '../watch/lasting-view.js';
 import { RangeView } from '../watch/range-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
 import type { InstanceEntry } from './instance-entry.js';
-import { LastingView } from './lasting-view.js';
 
 /** What a watch shows of a registration's own key, held against what the registration knows of it. */
 export class OwnKeyView {
@@ -23,7 +23,7 @@ export class OwnKeyView {
     const { key } = entry;
     const open = () => new RangeView(client, hub, singleKey(key), key, VALUES);
     // Nobody has seen meanwhile whether the database is still the same one.
-    this.view = new LastingView(client.clock, `the key ${key}`, open, () => (this.era = null));
+    this.view = new LastingView(client.clock, 'ServiceRegistry', `the key ${key}`, open, () => (this.era = null));
     this.view.subscribe(changed);
   }
 

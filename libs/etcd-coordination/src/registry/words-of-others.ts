@@ -1,8 +1,8 @@
 import type { EtcdClient } from '../client/etcd-client.js';
 import { parseRegistryRest, registryPrefix, verdictPrefix } from '../client/keys.js';
+import { LastingView } from '../watch/lasting-view.js';
 import { PrefixView } from '../watch/prefix-view.js';
 import type { WatchHub } from '../watch/watch-hub.js';
-import { LastingView } from './lasting-view.js';
 import type { HealthWord } from './service-instance.js';
 import { decodeVerdictRecord } from './verdict-record.js';
 
@@ -15,7 +15,7 @@ export class WordsOfOthers {
     this.prefix = registryPrefix(namespace, service);
     const verdicts = verdictPrefix(namespace, service, id);
     const open = () => new PrefixView(client, hub, verdicts);
-    this.view = new LastingView(client.clock, `what others say under ${verdicts}`, open);
+    this.view = new LastingView(client.clock, 'ServiceRegistry', `what others say under ${verdicts}`, open);
   }
 
   /** In the order of their sources; none before they are listed; the last known while etcd refuses to show them. */

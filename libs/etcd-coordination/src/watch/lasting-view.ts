@@ -3,14 +3,14 @@ import type { IKeyValue } from 'etcd3';
 import type { MonotonicClock } from '../client/clock.js';
 import { ClientClosedError } from '../client/etcd.errors.js';
 import { retryDelay } from '../client/retry-delay.js';
-import type { RangeView } from '../watch/range-view.js';
+import type { RangeView } from './range-view.js';
 
 /** Between two attempts to follow what etcd refuses to show. */
 const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };
 
 /** A view that lasts: where etcd refuses to show the range any more, it is followed anew until it does. */
 export class LastingView<V extends RangeView<IKeyValue>> {
-  private readonly logger = new Logger('ServiceRegistry');
+  private readonly logger: Logger;
   private readonly listeners = new Set<() => void>();
   private view!: V;
   private refusals = 0;
@@ -19,12 +19,15 @@ export class LastingView<V extends RangeView<IKeyValue>> {
 
   constructor(
     private readonly clock: MonotonicClock,
+    /** Whose view it is, for the log. */
+    owner: string,
     /** What is followed, for people. */
     private readonly name: string,
     private readonly open: () => V,
     /** Told of each view that takes the place of another one. */
     private readonly replaced: () => void = () => undefined,
   ) {
+    this.logger = new Logger(owner);
     this.begin();
   }
 
@@ -48,12 +51,16 @@ export class LastingView<V extends RangeView<IKeyValue>> {
 
   private begin(): void {
     const view = (this.view = this.open());
-    view.subscribe(() => {
-      if (this.closed) return;
-      if (view.synced && !view.error) this.refusals = 0;
-      if (view.error) this.refused(view.error);
-      for (const listener of [...this.listeners]) listener();
-    });
+    view.subscribe(() => this.look(view));
+    // It may have been refused already, before anybody listened.
+    if (view.error) this.look(view);
+  }
+
+  private look(view: V): void {
+    if (this.closed) return;
+    if (view.synced && !view.error) this.refusals = 0;
+    if (view.error) this.refused(view.error);
+    for (const listener of [...this.listeners]) listener();
   }
 
   private refused(error: Error): void {
