@@ -22,7 +22,11 @@ const COME_AGAIN = 30;
 export async function tooManyOrdersAct(scene: Scene): Promise<void> {
   const { narrator, stage, observer, desk } = scene;
   const doors = stage.of('orders');
-  const [declared] = await trafficIn(doors, 'The limit', ({ limit }) => limit.confirmed);
+  const [declared] = await trafficIn(
+    doors,
+    'A share of the limit',
+    ({ limit }) => limit.share > 0 && limit.members === doors.length,
+  );
   narrator.act(
     'Too many orders',
     `POST /orders stands under @RateLimit('${ORDERS_LIMIT}'): ${declared?.limit.numbers.limit} a second, divided among the processes of demo-orders, which decide without asking anybody. The warehouse cannot keep up, and an operator turns it down to ${TURNED_DOWN.limit}; then a crowd comes to ${doors.map(({ name }) => name).join(' and ')}.`,
