@@ -5,7 +5,6 @@ import { every, pause, type MonotonicClock } from '../../client/clock.js';
 import { ClientClosedError, LeaseNotFoundError } from '../../client/etcd.errors.js';
 import { isFinalFailure } from '../../client/final-failure.js';
 import { limitShareId, limitSharesPrefix } from '../../client/keys.js';
-import { retryDelay } from '../../client/retry-delay.js';
 import { settledWithin } from '../../client/settled-within.js';
 import type { SessionLease } from '../../session/session-lease.js';
 import { Demand } from './demand.js';
@@ -14,11 +13,10 @@ import type { RateLimiterGround, SharedRule } from './share-ground.js';
 import { Borrowed, grantsFor, Lent, type Request } from './share-lending.js';
 import { MISSED_BEATS, ShareMembers } from './share-members.js';
 import { encodeShareRecord, type ShareRecord } from './share-record.js';
+import { ShareMoves } from './share-moves.js';
+import { ShareTrouble } from './share-trouble.js';
 import { ShareView } from './share-view.js';
 
-const RETRY = { initialDelayMs: 100, maxDelayMs: 1000 };
-/** After what only somebody else can put right. */
-const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };
 /** Between two words of a process whose share is in use; of many, so that all together say 40 a second. */
 const BEAT_MS = 500;
 const BEAT_MS_EACH = 25;
@@ -54,7 +52,6 @@ export interface ShareNow {
  * - Without etcd the last share stands.
  */
 export class FleetShare {
-  private readonly logger = new Logger('RateLimiter');
   private readonly self: string;
   private readonly key: Buffer;
   private readonly members: ShareMembers;
@@ -67,14 +64,13 @@ export class FleetShare {
   private readonly leaving = new AbortController();
   private readonly ends: (() => void)[];
   private readonly finished: Promise<void>;
-  /** Those who wait for the record to be on a lease. */
-  private readonly moving = new Set<() => void>();
+  private readonly moves = new ShareMoves();
+  private readonly trouble: ShareTrouble;
   private lease: SessionLease | null = null;
   private stands: { readonly lease: string; readonly revision: bigint } | null = null;
   private told: ShareRecord | null = null;
   private beat = 0;
   private toldAt = -Infinity;
-  private failures = 0;
 
   constructor(
     private readonly ground: RateLimiterGround,
@@ -87,6 +83,7 @@ export class FleetShare {
     this.key = Buffer.from(prefix + this.self);
     this.members = new ShareMembers(this.self);
     this.bell = new Bell(this.clock);
+    this.trouble = new ShareTrouble(rule.name, new Logger('RateLimiter'));
     this.demand = new Demand(rule, this.clock.now());
     this.presence = new Presence(this.clock, client.isAwaited, {
       heldUp: () => this.heldUp(),
@@ -99,7 +96,8 @@ export class FleetShare {
       (error) => this.presence.refused(error),
     );
     this.ends = [
-      session.beforeRevocation((lease) => this.moved(lease)),
+      // A lease that was lost is revoked when the record is on the new one.
+      session.beforeRevocation(({ id }) => this.moves.to(id)),
       every(this.clock, REFRESH_MS, () => this.presence.turn(this.clock.now()), { unref: true }),
     ];
     this.finished = this.run();
@@ -107,7 +105,7 @@ export class FleetShare {
 
   /** Resolves when it has a share. Rejects if etcd refuses to have it take part; without etcd it goes by what it knows. */
   joined(): Promise<void> {
-    return this.presence.joined;
+    return this.presence.joined();
   }
 
   /** What it has now. Makes no call. */
@@ -150,6 +148,7 @@ export class FleetShare {
     const now = this.clock.now();
     const records = this.view.records();
     this.members.take(records, { now, isAfterOutage: this.view.isAfterOutage });
+    this.borrowed.forget(this.members.others);
     const own = records.get(this.self);
     if (own && this.presence.heard(own.beat, now)) this.members.heardOwn(now, this.everyMs);
     for (const [id, { record }] of this.members.others) {
@@ -186,7 +185,7 @@ export class FleetShare {
     await this.sayFarewell();
     this.lease?.signal.removeEventListener('abort', this.bell.ring);
     this.view.close();
-    this.tellMoved();
+    this.moves.close();
   }
 
   private async step(lease: SessionLease): Promise<void> {
@@ -252,9 +251,9 @@ export class FleetShare {
     try {
       const { header } = await this.write(record, lease);
       this.stands = { lease: lease.id, revision: BigInt(header.revision) };
-      this.failures = 0;
+      this.trouble.over();
       this.borrowed.returned(record.heeds);
-      this.tellMoved();
+      this.moves.stands(lease.id);
     } finally {
       settled(this.clock.now());
     }
@@ -272,15 +271,8 @@ export class FleetShare {
     if (error instanceof LeaseNotFoundError && this.lease) {
       return this.ground.session.reportGone(this.lease);
     }
-    const isFinal = isFinalFailure(error);
-    if (isFinal) this.presence.refused(error as Error);
-    this.failures += 1;
-    if (this.failures === (isFinal ? 1 : 2)) {
-      this.logger.warn(
-        `The share of the limit "${this.rule.name}" cannot be told, which is tried again; the last one stands: ${String(error)}`,
-      );
-    }
-    const ms = retryDelay(this.failures, isFinal ? RETRY_SLOWLY : RETRY);
+    if (isFinalFailure(error)) this.presence.refused(error as Error);
+    const ms = this.trouble.failed(error);
     await pause(this.clock, ms, this.leaving.signal).catch(() => undefined);
   }
 
@@ -300,18 +292,5 @@ export class FleetShare {
       lease.signal.addEventListener('abort', this.bell.ring, { once: true });
     }
     return lease;
-  }
-
-  /** Before an older lease is revoked: resolves when the record is not on it any more. */
-  private moved(lease: SessionLease): Promise<void> {
-    return new Promise((resolve) => {
-      if (!this.stands || this.stands.lease === lease.id) return resolve();
-      this.moving.add(resolve);
-    });
-  }
-
-  private tellMoved(): void {
-    for (const resolve of this.moving) resolve();
-    this.moving.clear();
   }
 }

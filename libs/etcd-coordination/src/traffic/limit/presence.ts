@@ -17,9 +17,10 @@ const WAKING_MS = 1000;
  * own work, may again when it has seen a beat that it sent since.
  */
 export class Presence {
-  /** Resolves when it may for the first time. */
-  readonly joined: Promise<void>;
-  private settle!: { resolve: () => void; reject: (error: Error) => void };
+  private joining = new Joining();
+  private hasJoined = false;
+  private isRefused = false;
+  private closed = false;
   private admitsFrom: number;
   private isKnown = false;
   private turnedAt: number;
@@ -41,14 +42,16 @@ export class Presence {
       readonly joined: () => void;
     },
   ) {
-    this.joined = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
-    // Not everybody asks.
-    this.joined.catch(() => undefined);
     const now = clock.now();
     this.turnedAt = now;
     const patience = isWithoutEtcd ? 0 : PATIENCE_MS;
     this.admitsFrom = now + patience;
     this.cancelTimer = clock.setTimer(() => this.joins(), patience, { unref: true });
+  }
+
+  /** Resolves when it may for the first time. Rejects while etcd refuses. */
+  joined(): Promise<void> {
+    return this.joining.promise;
   }
 
   admits(now: number): boolean {
@@ -78,10 +81,11 @@ export class Presence {
   /** The watch shows a beat of its own. Gives whether it is a new one. */
   heard(beat: number, now: number): boolean {
     const sentAt = this.sent.get(beat);
-    if (sentAt === undefined) return false;
+    if (this.closed || sentAt === undefined) return false;
     this.seenSentAt = sentAt;
     for (const earlier of this.sent.keys()) if (earlier <= beat) this.sent.delete(earlier);
     if (this.wokeAt !== null && sentAt >= this.wokeAt) this.wokeAt = null;
+    if (this.isRefused) this.letIn();
     if (!this.isKnown) this.joinsAt(now + GRACE_MS);
     this.isKnown = true;
     return true;
@@ -89,12 +93,21 @@ export class Presence {
 
   /** Etcd does not let it take part. */
   refused(error: Error): void {
-    this.settle.reject(error);
+    this.isRefused = true;
+    this.joining.reject(error);
   }
 
   close(): void {
+    this.closed = true;
     this.cancelTimer();
-    this.settle.resolve();
+    this.joining.resolve();
+  }
+
+  /** The refusal is over: whoever asks from now on waits for what comes of it. */
+  private letIn(): void {
+    this.isRefused = false;
+    this.joining = new Joining();
+    if (this.hasJoined) this.joining.resolve();
   }
 
   private joinsAt(at: number): void {
@@ -107,7 +120,24 @@ export class Presence {
   private joins(): void {
     // A timer may be early by a fraction.
     this.admitsFrom = Math.min(this.admitsFrom, this.clock.now());
+    this.hasJoined = true;
     this.told.joined();
-    this.settle.resolve();
+    this.joining.resolve();
+  }
+}
+
+/** Whether it has joined, for those who wait. */
+class Joining {
+  readonly promise: Promise<void>;
+  resolve!: () => void;
+  reject!: (error: Error) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    // Not everybody asks.
+    this.promise.catch(() => undefined);
   }
 }

@@ -74,6 +74,19 @@ describe('what is lent', () => {
     expect(lent.rate(30, QUARTER)).toBe(0);
   });
 
+  it('is nothing to give back to a lender that has crashed', () => {
+    const borrowed = new Borrowed();
+    borrowed.asked(1, 0, D);
+    const grant = { to: 'b', beat: 1, rate: 0.1 };
+    const rate = () => borrowed.rate(10, 'b', [['l', record([grant])]], QUARTER).rate;
+    const after = new Map([['l', { record: record([], 5), heardAt: 20 }]]);
+    expect(rate()).toBe(0.1);
+    borrowed.forget(after);
+    expect(borrowed.returns('b', after)).toEqual([['l', 5]]);
+    borrowed.forget(new Map());
+    expect(borrowed.returns('b', after)).toEqual([]);
+  });
+
   it('shrinks with the share of its lender, as both see it', () => {
     const [borrowed, lent] = [new Borrowed(), new Lent()];
     borrowed.asked(1, 0, D);

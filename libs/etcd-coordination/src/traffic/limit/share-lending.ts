@@ -172,6 +172,11 @@ export class Borrowed {
     });
   }
 
+  /** Takes note of who is there still: those whose record is gone need not be told anything. */
+  forget(standing: { has(id: string): boolean }): void {
+    for (const id of this.countedOn) if (!standing.has(id)) this.countedOn.delete(id);
+  }
+
   /** Those were told. */
   returned(lenders: ShareRecord['heeds']): void {
     for (const [id] of lenders) this.countedOn.delete(id);
