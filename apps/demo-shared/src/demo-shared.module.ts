@@ -52,6 +52,8 @@ export class DemoSharedModule {
           },
           config: settings.snapshot ? { snapshot: settings.snapshot } : undefined,
           traffic,
+          // An order is answered so much later, and its record shares a transaction more often.
+          batcher: { windowMs: 5 },
         }),
         ScheduleModule.forRoot(),
         TerminusModule.forRoot({ logger: false }),

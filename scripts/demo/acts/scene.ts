@@ -16,7 +16,7 @@ export interface Scene {
 }
 
 /** Articles of the demo, with what is put on the shelf of each. The lamps do not suffice. */
-export const SHELF: Readonly<Record<string, number>> = { bolt: 500, nut: 500, lamp: 5 };
+export const SHELF: Readonly<Record<string, number>> = { bolt: 1000, nut: 1000, lamp: 5 };
 export const PLENTY = ['bolt', 'nut'] as const;
 
 /** After a crash etcd itself may take half a second above the TTL. */

@@ -4,7 +4,7 @@ import { trailOf } from './traffic-views.js';
 
 const ORDERS = 60;
 /** The least number of records that share a transaction, on average. */
-const SHARED_BY = 3;
+const SHARED_BY = 2;
 
 /** Each order leaves a record, and those of orders that come together go to etcd together. */
 export async function trailAct({ narrator, stage, observer, desk }: Scene): Promise<void> {
