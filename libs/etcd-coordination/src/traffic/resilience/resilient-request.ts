@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
+import { isFailureByDefault, isGivenUp } from '../failure-verdict.js';
 import { CallScope } from './call-scope.js';
 import type { CallersWish } from './callers-wish.js';
 import type { CallContext } from './current-call.js';
-import { isFailureByDefault } from './failure-verdict.js';
 import {
   BreakerOpenError,
   BulkheadFullError,
@@ -77,9 +77,7 @@ export class ResilientRequest {
     if (this.isOwn(error, ResilienceTimeoutError)) return error.begun ? 'failure' : 'refused';
     const handled = this.handled(error);
     if (handled !== null) return handled ? 'failure' : 'answer';
-    if ((error as { readonly name?: unknown } | null | undefined)?.name === 'AbortError') {
-      return 'given-up';
-    }
+    if (isGivenUp(error)) return 'given-up';
     return isFailureByDefault(error) ? 'failure' : 'answer';
   }
 

@@ -1,9 +1,9 @@
+import { status } from '@grpc/grpc-js';
 import { NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import { of, Subject, throwError } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../../../test/support/virtual-clock.js';
 import { CallWindow } from './call-window.js';
-import { isFailure } from './is-failure.js';
 import { measuredCall } from './measured-call.js';
 
 /** Runs whenever somebody waits for it, as those of query builders do. */
@@ -82,13 +82,23 @@ describe('a measured call', () => {
   });
 
   it('takes no fault of the caller for a failure', () => {
-    const hostile = new Proxy({}, { get: () => expect.unreachable('it was looked at') });
-    const failures = [failing, new ServiceUnavailableException(), 'text', null, undefined, hostile];
-    expect(failures.map(isFailure)).toEqual(failures.map(() => true));
-    expect(isFailure({ status: 429 })).toBe(true);
+    const fails = (error: unknown) => {
+      const before = tally().failed;
+      expect(() => measured(() => raise(error))).toThrow();
+      return tally().failed > before;
+    };
+    const overloaded = { status: 425, message: 'too early' };
+    for (const error of [failing, new ServiceUnavailableException(), overloaded]) {
+      expect(fails(error)).toBe(true);
+    }
+    const missing = Object.assign(new Error('none'), { code: status.NOT_FOUND, details: 'none' });
     const aborted = new DOMException('gone', 'AbortError');
-    for (const error of [new NotFoundException(), { status: 404 }, { statusCode: 422 }, aborted]) {
-      expect(isFailure(error)).toBe(false);
+    for (const error of [new NotFoundException(), missing, aborted]) {
+      expect(fails(error)).toBe(false);
     }
   });
 });
+
+function raise(error: unknown): never {
+  throw error;
+}

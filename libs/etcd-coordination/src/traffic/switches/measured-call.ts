@@ -1,7 +1,7 @@
 import { isObservable, Observable } from 'rxjs';
 import type { MonotonicClock } from '../../client/clock.js';
+import { isFailureByDefault, isGivenUp } from '../failure-verdict.js';
 import type { CallWindow } from './call-window.js';
-import { isFailure } from './is-failure.js';
 
 /**
  * Runs a call and counts how it ends and how long it takes: a promise when it settles, an Observable
@@ -74,4 +74,9 @@ function measuredObservable<T>(
       window.left(since);
     };
   });
+}
+
+/** Whether an error counts against the rule. */
+function isFailure(error: unknown): boolean {
+  return !isGivenUp(error) && isFailureByDefault(error);
 }

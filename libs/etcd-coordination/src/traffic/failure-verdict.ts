@@ -24,6 +24,16 @@ interface Telling {
   readonly details?: unknown;
 }
 
+/** Whether an error says that the caller has given up: nothing about what was called. */
+export function isGivenUp(error: unknown): boolean {
+  try {
+    return (error as { readonly name?: unknown } | null | undefined)?.name === 'AbortError';
+  } catch {
+    // Anything can be thrown, and some of it cannot even be looked at.
+    return false;
+  }
+}
+
 /**
  * Whether an error says that the dependency fails, rather than that it has answered: with an HTTP status
  * from 400 to 499 (a Nest `HttpException`, for one), those of overload (408, 425, 429) aside, or with a
@@ -33,7 +43,6 @@ export function isFailureByDefault(error: unknown): boolean {
   try {
     return !isAnswer(error);
   } catch {
-    // Anything can be thrown, and some of it cannot even be looked at.
     return true;
   }
 }
@@ -49,7 +58,8 @@ function isAnswer(error: unknown): boolean {
 }
 
 function httpStatusOf(told: Telling): number | null {
-  const given: unknown =
-    typeof told.getStatus === 'function' ? told.getStatus() : (told.statusCode ?? told.status);
-  return typeof given === 'number' ? given : null;
+  // That of Nest's own exceptions is private.
+  const given: unknown = typeof told.getStatus === 'function' ? told.getStatus() : null;
+  const numbers = [given, told.statusCode, told.status];
+  return numbers.find((each) => typeof each === 'number') ?? null;
 }
