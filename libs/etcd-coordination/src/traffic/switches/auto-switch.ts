@@ -7,6 +7,7 @@ import type { FlipLog } from './flip-log.js';
 import { SwitchFleet } from './switch-fleet.js';
 import type { SwitchGround } from './switch-ground.js';
 import type { AutoRule } from './switch-rule.js';
+import type { VoteKeeper } from './vote-keeper.js';
 
 /** What this process alone has come to by its own measure. */
 export interface OwnWord {
@@ -36,6 +37,7 @@ export class AutoSwitch {
     private readonly ground: SwitchGround,
     private rule: AutoRule,
     flips: FlipLog,
+    private readonly keeper: VoteKeeper,
     private readonly changed: () => void,
   ) {
     this.clock = ground.client.clock;
@@ -57,10 +59,6 @@ export class AutoSwitch {
     return { state: this.machine.state, ...this.reason };
   }
 
-  get loopDelayLimit(): number | null {
-    return this.rule.eventLoopDelayMs;
-  }
-
   /** Goes on by other numbers. */
   adopt(rule: AutoRule): void {
     this.rule = rule;
@@ -77,14 +75,9 @@ export class AutoSwitch {
     this.fleet.look(now, quorum);
   }
 
-  /** Takes no part in the fleet any more. Never rejects. */
-  close(): Promise<void> {
-    return this.fleet.close();
-  }
-
-  /** As {@link close}, and takes this instance's vote back. */
-  withdraw(): Promise<void> {
-    return this.fleet.withdraw();
+  /** Takes no part in the fleet any more; its vote is its keeper's. */
+  close(): void {
+    this.fleet.close();
   }
 
   /** Heeds what the fleet has come to. */
@@ -102,14 +95,12 @@ export class AutoSwitch {
   }
 
   private take({ to, why }: AutoStep): void {
-    const before = this.reason;
-    this.note(why);
     if (to === 'trial') {
-      // It is still cut for what it was cut for.
-      this.reason = before;
+      // What it was cut for stays the reason: it is still cut.
       this.logger.log(`The switch "${this.name}" is on trial in this process: ${why}.`);
       return;
     }
+    this.note(why);
     if (to === 'cut' && this.voted === 'off') {
       this.logger.warn(
         `The switch "${this.name}" stays off in this process for another ${this.machine.rest} ms: ${why}.`,
@@ -129,7 +120,7 @@ export class AutoSwitch {
     this.voted = state;
     // Who was cut with the fleet has seen nothing itself.
     const isOwn = state === 'off' && this.word?.state !== 'off';
-    this.fleet.say({ state, why: isOwn ? this.reason.why : null }, flip);
+    this.keeper.say({ state, why: isOwn ? this.reason.why : null }, flip);
   }
 
   private flip(state: 'on' | 'off', why: string): NewFlip {

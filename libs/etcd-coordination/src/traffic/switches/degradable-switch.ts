@@ -11,6 +11,7 @@ import { decide } from './switch-decision.js';
 import type { SwitchGround } from './switch-ground.js';
 import type { AutoRule, LoadRule, SwitchRule } from './switch-rule.js';
 import { shownCause, type SwitchStatus } from './switch-status.js';
+import { VoteKeeper } from './vote-keeper.js';
 
 /**
  * One switch in this process: decides about each of its calls without asking anybody, and keeps up with
@@ -25,6 +26,8 @@ export class DegradableSwitch {
   private readonly statuses: BehaviorSubject<SwitchStatus>;
   private readonly unfollow: readonly (() => void)[];
   private auto: AutoSwitch | null = null;
+  /** One for all rules that it comes to have: what they say of the same key stays in order. */
+  private keeper: VoteKeeper | null = null;
   /** The numbers that it goes by. */
   private autoRule: AutoRule | null = null;
   /** The share of the calls that run. */
@@ -109,7 +112,8 @@ export class DegradableSwitch {
     this.closed = true;
     for (const end of this.unfollow) end();
     this.statuses.complete();
-    await this.auto?.close();
+    this.auto?.close();
+    await this.keeper?.stop();
   }
 
   /** Takes up what its document says now. */
@@ -122,14 +126,17 @@ export class DegradableSwitch {
 
   private adoptAuto(rule: AutoRule | null): void {
     this.autoRule = rule;
-    if (rule === null) {
-      void this.auto?.withdraw();
-      this.auto = null;
-    } else if (this.auto) {
-      this.auto.adopt(rule);
-    } else {
-      this.auto = new AutoSwitch(this.name, this.ground, rule, this.flips, () => this.settle());
-    }
+    if (rule === null) return this.endAuto();
+    if (this.auto) return this.auto.adopt(rule);
+    const { name, ground, flips } = this;
+    this.keeper ??= new VoteKeeper(ground, name, flips);
+    this.auto = new AutoSwitch(name, ground, rule, flips, this.keeper, () => this.settle());
+  }
+
+  private endAuto(): void {
+    this.auto?.close();
+    this.auto = null;
+    this.keeper?.withdraw();
   }
 
   /** Decides anew, and tells who listens if that comes to something else. */

@@ -15,6 +15,8 @@ export interface SwitchGround {
   readonly instanceId: string;
   /** The wall clock, for what is recorded. */
   readonly now?: () => Date;
+  /** From 0 to 1, for pauses. */
+  readonly random?: () => number;
   /** Makes what measures the event loop. */
   readonly makeMeter?: () => DelayMeter;
 }
