@@ -115,9 +115,12 @@ export class ResilienceTimeoutError extends ResilienceError {
   }
 }
 
-/** What stands in for a failed call has failed itself. HTTP 500; its own error is the `cause`. */
+/**
+ * What stands in for a failed call has failed itself. HTTP 503. Its own error is the `cause`; the message,
+ * which may reach callers outside, says nothing of either.
+ */
 export class FallbackFailedError extends ResilienceError {
-  readonly statusCode = 500;
+  readonly statusCode = 503;
 
   constructor(
     policy: string,
@@ -130,7 +133,7 @@ export class FallbackFailedError extends ResilienceError {
     super(
       'FALLBACK_FAILED',
       policy,
-      `The fallback ${fallback} of the policy "${policy}" failed with "${textOf(cause)}", after the call had failed with "${textOf(failure)}".`,
+      `A call under the policy "${policy}" failed, and so did what stands in for it. Try again later.`,
       { cause },
     );
   }
@@ -147,14 +150,5 @@ export class InvalidResilienceOptionError extends EtcdCoordinationError {
       'INVALID_RESILIENCE_OPTION',
       `The option "${option}" of a call under the policy "${policy}" ${fault}.`,
     );
-  }
-}
-
-/** Anything can be thrown, and some of it cannot even be shown. */
-function textOf(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return 'an error that cannot be shown';
   }
 }

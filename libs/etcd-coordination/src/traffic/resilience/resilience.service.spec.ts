@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, vi } from 'vitest';
 import { failureOf } from '../../../../../test/support/failure-of.js';
 import { runOwning } from '../../context/ownership-context.js';
 import {
@@ -267,7 +268,7 @@ describe('a fallback', () => {
     await expect(call).rejects.toBe(down);
   });
 
-  it('that fails is named, and both errors are kept', async () => {
+  it('that fails is kept for the log, with both errors', async () => {
     declare({});
     const broken = new Error('broken');
     const fallback = function lastKnown(): never {
@@ -278,14 +279,15 @@ describe('a fallback', () => {
     expect(failure).toBeInstanceOf(FallbackFailedError);
     expect(failure).toMatchObject({
       code: 'FALLBACK_FAILED',
-      statusCode: 500,
+      statusCode: 503,
       fallback: 'lastKnown',
       failure: down,
       cause: broken,
     });
-    expect((failure as Error).message).toContain(
-      'The fallback lastKnown of the policy "stock" failed with "Error: broken"',
-    );
+    // It may go to callers outside.
+    const told = `${(failure as Error).message} ${JSON.stringify(failure)}`;
+    expect(told).toContain('A call under the policy \\"stock\\" failed');
+    expect(told).not.toMatch(/lastKnown|broken|down/);
   });
 
   it('leaves an error to the caller by throwing it', async () => {
@@ -366,6 +368,46 @@ describe('what is seen of a breaker', () => {
     resilience.close();
 
     expect(states).toEqual(['closed', 'open', 'half-open', 'closed', 'isolated', 'closed']);
+    expect(isComplete).toBe(true);
+  });
+
+  it('is not hurt by a subscriber that throws', async () => {
+    const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    declare({ breaker: { failures: 1 } });
+    const states: string[] = [];
+    resilience.breaker$('stock').subscribe(() => {
+      throw new Error('a subscriber that throws');
+    });
+    resilience.breaker$('stock').subscribe(({ state }) => states.push(state));
+    await failureOf(resilience.execute('stock', answers(down)));
+
+    expect(states).toEqual(['closed', 'open']);
+    expect(logged.mock.calls.map(([line]) => String(line))).toEqual(
+      ['first', 'second'].map(() => expect.stringContaining('"stock" threw') as string),
+    );
+    logged.mockRestore();
+  });
+
+  it('is as it stands when somebody begins to look', async () => {
+    declare({ breaker: { failures: 1, openMs: 1000 } });
+    const seen: (number | null)[] = [];
+    await failureOf(resilience.execute('stock', answers(down)));
+    clock.freeze(400);
+    resilience.breaker$('stock').subscribe(({ retryAfterMs }) => seen.push(retryAfterMs));
+    clock.freeze(400);
+    resilience.close();
+    resilience.breaker$('stock').subscribe(({ retryAfterMs }) => seen.push(retryAfterMs));
+
+    expect(seen).toEqual([600, 200]);
+  });
+
+  it('completes for a policy that is used first when all is closed, and its calls are made', async () => {
+    declare({ breaker: {} });
+    resilience.close();
+
+    await expect(resilience.execute('stock', () => 1)).resolves.toBe(1);
+    let isComplete = false;
+    resilience.breaker$('stock').subscribe({ complete: () => (isComplete = true) });
     expect(isComplete).toBe(true);
   });
 

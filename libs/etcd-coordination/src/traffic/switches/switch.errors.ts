@@ -1,6 +1,6 @@
 import { EtcdCoordinationError } from '../../client/coordination.error.js';
 import { HttpStatusError } from '../../client/http-status.error.js';
-import { shownCause, type SwitchStatus } from './switch-status.js';
+import type { SwitchStatus } from './switch-status.js';
 
 /** The error of a cut call as it goes over a wire, such as in the `RpcException` of a message handler. */
 export interface SwitchErrorPayload {
@@ -22,7 +22,10 @@ abstract class CutCallError extends HttpStatusError {
   }
 }
 
-/** A call was cut by its switch, and nothing stands in for it. HTTP 503. Nothing has run. */
+/**
+ * A call was cut by its switch, and nothing stands in for it. HTTP 503. Nothing has run. By whom and why is
+ * in `state`, for logs; the message, which may reach callers outside, says nothing of it.
+ */
 export class DegradedError extends CutCallError {
   readonly switch: string;
 
@@ -32,13 +35,16 @@ export class DegradedError extends CutCallError {
   ) {
     super(
       'DEGRADED',
-      `This is switched off for now by the switch "${state.name}" (${shownCause(state)}). Try again later, or go on without it.`,
+      `This is switched off for now by the switch "${state.name}". Try again later, or go on without it.`,
     );
     this.switch = state.name;
   }
 }
 
-/** A call was cut by its switch, and what stands in for it failed: the `cause`. HTTP 503. */
+/**
+ * A call was cut by its switch, and what stands in for it failed: the `cause`, which the message, as it may
+ * reach callers outside, says nothing of. HTTP 503.
+ */
 export class DegradedFallbackError extends CutCallError {
   readonly switch: string;
 
@@ -50,7 +56,7 @@ export class DegradedFallbackError extends CutCallError {
   ) {
     super(
       'DEGRADED_FALLBACK_FAILED',
-      `This is switched off for now by the switch "${name}", and ${fallback}, which stands in for it, failed: ${told(cause)}. Let it need nothing that can fail.`,
+      `This is switched off for now by the switch "${name}", and what stands in for it failed. Try again later.`,
       { cause },
     );
     this.switch = name;
@@ -66,14 +72,5 @@ export class InvalidSwitchChangeError extends EtcdCoordinationError {
     fault: string,
   ) {
     super('INVALID_SWITCH_CHANGE', `The ${what} ${fault}.`);
-  }
-}
-
-/** Anything can be thrown, and some of it cannot even be shown. */
-function told(cause: unknown): string {
-  try {
-    return cause instanceof Error ? cause.message : String(cause);
-  } catch {
-    return 'with something that cannot be shown';
   }
 }
