@@ -1,7 +1,10 @@
+import { firstValueFrom } from 'rxjs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeConfigStore } from '../../../../test/support/fake-config-store.js';
+import { ClientClosedError } from '../client/etcd.errors.js';
 import { LiveDocuments } from './live-documents.js';
 import { POLICY_KIND } from './resilience/policy-kind.js';
+import { UnknownTrafficNameError } from './traffic.errors.js';
 
 describe('a document that turns declared numbers', () => {
   const KEY = 'traffic/policies/stock';
@@ -34,5 +37,17 @@ describe('a document that turns declared numbers', () => {
     document.onChange(({ timeoutMs }) => told.push([timeoutMs, document.value.timeoutMs]));
     push(300);
     expect(told).toEqual([[300, 300]]);
+  });
+
+  it('leaves them as they were declared when the connection is closed', async () => {
+    const follow = () => {
+      throw new ClientClosedError('default');
+    };
+    const documents = new LiveDocuments({ follow }, POLICY_KIND, { stock: { timeoutMs: 100 } });
+    const document = documents.of('stock');
+    await document.ready();
+    expect(document.value.timeoutMs).toBe(100);
+    expect(await firstValueFrom(document.value$)).toBe(document.value);
+    expect(() => documents.of('shop')).toThrow(UnknownTrafficNameError);
   });
 });

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { Observable } from 'rxjs';
+import { type Observable, of } from 'rxjs';
+import { ClientClosedError } from '../client/etcd.errors.js';
 import { mergeDocuments } from '../config/config-merge.js';
 import { frozenCopy } from '../config/deep-freeze.js';
 import type { ConfigStore } from '../config/config.store.js';
@@ -47,7 +48,7 @@ export interface LiveDocument<T extends object> {
  * not validate is refused and reported as any push: the last good numbers stand.
  */
 export class LiveDocuments<T extends object> {
-  private readonly followed = new Map<string, FollowedDocument<T>>();
+  private readonly followed = new Map<string, LiveDocument<T>>();
 
   /**
    * @param declared the fields of each rule, as they were given
@@ -73,7 +74,18 @@ export class LiveDocuments<T extends object> {
   }
 
   /**
-   * A rule, followed from the first time that it is asked for.
+   * A rule as it was declared, whatever etcd has of it.
+   *
+   * @throws {UnknownTrafficNameError} if it was not declared; lists those that were
+   */
+  declaredOf(name: string, by?: string): T {
+    this.assertKnown(name, by);
+    return readRule(this.kind, name, this.declared[name]!);
+  }
+
+  /**
+   * A rule, followed from the first time that it is asked for. If that is after the connection was closed,
+   * it stays as it was declared.
    *
    * @param by who asks, for the error
    * @throws {UnknownTrafficNameError} if it was not declared; lists those that were
@@ -84,13 +96,21 @@ export class LiveDocuments<T extends object> {
     this.assertKnown(name, by);
     const fields = this.declared[name]!;
     const value = readRule(this.kind, name, fields);
-    const watched = this.documents.follow<T>(`${this.kind.folder}/${name}`, {
-      schema: overDeclared(this.kind, fields),
-      default: value,
-    });
-    const followed = new FollowedDocument(name, value, watched);
-    this.followed.set(name, followed);
-    return followed;
+    const watched = this.follow(name, fields, value);
+    const rule = watched ? new FollowedDocument(name, value, watched) : asDeclared(name, value);
+    this.followed.set(name, rule);
+    return rule;
+  }
+
+  /** Null if the connection is closed. */
+  private follow(name: string, fields: object, value: T): WatchedConfig<T> | null {
+    const schema = overDeclared(this.kind, fields);
+    try {
+      return this.documents.follow(`${this.kind.folder}/${name}`, { schema, default: value });
+    } catch (error) {
+      if (error instanceof ClientClosedError) return null;
+      throw error;
+    }
   }
 }
 
@@ -129,6 +149,12 @@ function overDeclared<T extends object>(
       },
     },
   };
+}
+
+/** A rule that nothing turns any more. */
+function asDeclared<T extends object>(name: string, value: T): LiveDocument<T> {
+  const ready = async () => undefined;
+  return { name, value, onChange: () => () => undefined, value$: of(value), ready };
 }
 
 /** The value that there is already, as from the snapshot; or what was declared. */

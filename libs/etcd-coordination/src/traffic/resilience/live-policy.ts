@@ -1,4 +1,5 @@
-import { BehaviorSubject, type Observable } from 'rxjs';
+import { type Observable, Subject } from 'rxjs';
+import { WatchStream } from '../../watch/watch-stream.js';
 import { type BreakerStatus, CircuitBreaker } from './breaker/circuit-breaker.js';
 import { Bulkhead, type BulkheadStatus } from './bulkhead.js';
 import { chainOf, type PolicyGround } from './policy-chain.js';
@@ -36,15 +37,33 @@ export class LivePolicy {
   private breaker: CircuitBreaker | null = null;
   private bulkhead: Bulkhead | null = null;
   private chain: RequestStep;
-  private readonly statuses: BehaviorSubject<BreakerStatus>;
+  private readonly changes = new Subject<void>();
+  private closed = false;
   private readonly unfollow: () => void;
+
+  /** How its breaker stands at the subscription, and each time that changes. */
+  readonly breaker$: Observable<BreakerStatus>;
 
   constructor(
     private readonly numbers: PolicyNumbers,
     private readonly ground: PolicyGround,
   ) {
+    this.breaker$ = new WatchStream<BreakerStatus>(
+      { label: `the breaker of the policy ${JSON.stringify(numbers.name)}` },
+      (subscriber) => {
+        const next = () => subscriber.next(this.breakerStatus);
+        const complete = () => subscriber.complete();
+        if (this.closed) {
+          next();
+          return complete();
+        }
+        // Before it is told the present one, by which it may turn the breaker itself.
+        const changes = this.changes.subscribe({ next, complete });
+        next();
+        return changes;
+      },
+    );
     this.budget = new RetryBudget(ground.clock, numbers.value.retry ?? DEFAULT_BUDGET);
-    this.statuses = new BehaviorSubject(this.breakerStatus);
     this.chain = this.turn(numbers.value);
     this.unfollow = numbers.onChange((value) => {
       this.budget.turn(value.retry ?? DEFAULT_BUDGET);
@@ -77,11 +96,6 @@ export class LivePolicy {
     };
   }
 
-  /** How its breaker stands, and each time that changes. */
-  get breaker$(): Observable<BreakerStatus> {
-    return this.statuses.asObservable();
-  }
-
   /** Refuses all calls until the breaker is released. Says whether there is a breaker. */
   isolate(): boolean {
     this.breaker?.isolate();
@@ -94,8 +108,9 @@ export class LivePolicy {
   }
 
   close(): void {
+    this.closed = true;
     this.unfollow();
-    this.statuses.complete();
+    this.changes.complete();
   }
 
   private turn(policy: Policy): RequestStep {
@@ -115,6 +130,6 @@ export class LivePolicy {
   }
 
   private tell(): void {
-    this.statuses.next(this.breakerStatus);
+    this.changes.next();
   }
 }

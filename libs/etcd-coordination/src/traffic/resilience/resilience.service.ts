@@ -49,6 +49,7 @@ const PLAIN: RequestOptions = { idempotent: false, fallback: null, handle: null 
 export class Resilience {
   private readonly live = new Map<string, LivePolicy>();
   private readonly ground: PolicyGround;
+  private closed = false;
 
   constructor(
     private readonly policies: Policies,
@@ -139,8 +140,12 @@ export class Resilience {
     return this.of(policy).release();
   }
 
-  /** Completes what is observed. Calls go on as they do. */
+  /**
+   * Completes what is observed. Calls go on by the numbers that stand: those of a policy that was not used
+   * before by the declared ones, as there is no connection any more that could tell of others.
+   */
   close(): void {
+    this.closed = true;
     for (const policy of this.live.values()) policy.close();
   }
 
@@ -164,6 +169,7 @@ export class Resilience {
     if (!live) {
       live = new LivePolicy(this.policies.of(policy, by), this.ground);
       this.live.set(policy, live);
+      if (this.closed) live.close();
     }
     return live;
   }
