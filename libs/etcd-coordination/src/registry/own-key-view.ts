@@ -23,7 +23,13 @@ export class OwnKeyView {
     const { key } = entry;
     const open = () => new RangeView(client, hub, singleKey(key), key, VALUES);
     // Nobody has seen meanwhile whether the database is still the same one.
-    this.view = new LastingView(client.clock, 'ServiceRegistry', `the key ${key}`, open, () => (this.era = null));
+    this.view = new LastingView(
+      client.clock,
+      'ServiceRegistry',
+      `the key ${key}`,
+      open,
+      () => (this.era = null),
+    );
     this.view.subscribe(changed);
   }
 

@@ -15,7 +15,12 @@ export class WordsOfOthers {
     this.prefix = registryPrefix(namespace, service);
     const verdicts = verdictPrefix(namespace, service, id);
     const open = () => new PrefixView(client, hub, verdicts);
-    this.view = new LastingView(client.clock, 'ServiceRegistry', `what others say under ${verdicts}`, open);
+    this.view = new LastingView(
+      client.clock,
+      'ServiceRegistry',
+      `what others say under ${verdicts}`,
+      open,
+    );
   }
 
   /** In the order of their sources; none before they are listed; the last known while etcd refuses to show them. */
