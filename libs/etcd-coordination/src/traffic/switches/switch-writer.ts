@@ -1,9 +1,19 @@
 import { Logger } from '@nestjs/common';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ConfigStore } from '../../config/config.store.js';
 import { ConfigConflictError, ConfigInvalidError } from '../../config/config.errors.js';
+import { mergeDocuments } from '../../config/config-merge.js';
 import { isPlainObject } from '../../config/plain-object.js';
+import { RuleFault } from '../rule-reader.js';
 import { InvalidSwitchChangeError } from './switch.errors.js';
-import { LAST_PRIORITY, LOAD_FOLDER, LOAD_NAME, SWITCH_FOLDER } from './switch-rule.js';
+import {
+  LAST_PRIORITY,
+  LOAD_FOLDER,
+  LOAD_NAME,
+  SWITCH_FOLDER,
+  SWITCH_KIND,
+  type SwitchOptions,
+} from './switch-rule.js';
 
 /** Who changes a switch, and why: both are kept. */
 export interface SwitchChange {
@@ -19,6 +29,14 @@ export interface TimedSwitchChange extends SwitchChange {
 
 /** So often a document is read anew that somebody else has changed meanwhile. */
 const ATTEMPTS = 5;
+/** Takes whatever there is. */
+const ANYTHING: StandardSchemaV1 = {
+  '~standard': {
+    version: 1,
+    vendor: 'nestjs-etcd-coordination',
+    validate: (value) => ({ value }),
+  },
+};
 const YEAR_MS = 365 * 86_400_000;
 
 /** Writes what operators say of switches, as documents of the ConfigStore. */
@@ -27,9 +45,11 @@ export class SwitchWriter {
 
   constructor(
     private readonly ground: {
-      readonly store: Pick<ConfigStore, 'get' | 'set'>;
+      readonly store: Pick<ConfigStore, 'get' | 'set' | 'history'>;
       readonly now?: () => Date;
     },
+    /** What the documents are laid over. */
+    private readonly declared: Readonly<Record<string, SwitchOptions>>,
   ) {}
 
   /** Sets a switch, or with `auto` takes back what was set. What else its document says stays. */
@@ -43,7 +63,7 @@ export class SwitchWriter {
     const at = this.now();
     const until = forMs === null ? null : new Date(at.getTime() + forMs).toISOString();
     const manual = state === 'auto' ? null : { state, author, reason, at: at.toISOString(), until };
-    await this.change(`${SWITCH_FOLDER}/${name}`, manual, { author, reason });
+    await insist(() => this.change(name, manual, { author, reason }));
   }
 
   /** Cuts the switches of this priority and of greater numbers, or none. */
@@ -58,44 +78,98 @@ export class SwitchWriter {
     }
     const said = readChange(what, change);
     const document = { cutFrom: priority, ...said, at: this.now().toISOString() };
-    await this.ground.store.set(`${LOAD_FOLDER}/${LOAD_NAME}`, document, said);
+    const key = `${LOAD_FOLDER}/${LOAD_NAME}`;
+    await insist(() => this.ground.store.set(key, document, { layer: 'shared', ...said }));
   }
 
-  private async change(key: string, manual: object | null, said: SwitchChange): Promise<void> {
+  private async change(name: string, manual: object | null, said: SwitchChange): Promise<void> {
+    const key = `${SWITCH_FOLDER}/${name}`;
+    const { value, revision } = await this.read(key);
+    const others = this.soundFields(name, value);
+    const document = manual === null ? others : { ...others, manual };
+    const expected = revision === null ? {} : { expectedRevision: revision };
+    // It was checked by itself: what the operator's own zone or instance adds must not keep it from the fleet.
+    await this.ground.store.set(key, document, {
+      ...{ layer: 'shared', schema: ANYTHING },
+      ...said,
+      ...expected,
+    });
+  }
+
+  /** What the shared document says, and the revision at which it did; null if that is not known. */
+  private async read(key: string): Promise<{ value: unknown; revision: bigint | null }> {
     const { store } = this.ground;
-    for (let attempt = 1; ; attempt++) {
-      const { fields, revision } = await this.read(key);
-      const { manual: _, ...others } = fields;
-      const document = manual === null ? others : { ...others, manual };
-      try {
-        const expected = revision === null ? {} : { expectedRevision: revision };
-        await store.set(key, document, { layer: 'shared', ...said, ...expected });
-        return;
-      } catch (error) {
-        if (!(error instanceof ConfigConflictError) || attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-
-  /** What the document says, and the revision at which it did. */
-  private async read(
-    key: string,
-  ): Promise<{ fields: Readonly<Record<string, unknown>>; revision: bigint | null }> {
     try {
-      const { layers, revision } = await this.ground.store.get(key);
-      const shared = layers.find(({ layer }) => layer === 'shared');
-      const value = shared?.value;
-      return { fields: isPlainObject(value) ? value : {}, revision };
+      const { layers, revision } = await store.get(key, { schema: ANYTHING });
+      return { value: layers.find(({ layer }) => layer === 'shared')?.value ?? {}, revision };
     } catch (error) {
       if (!(error instanceof ConfigInvalidError)) throw error;
-      // In an emergency nobody should first have to mend it; the history keeps it.
-      this.logger.warn(`A document that is not valid is replaced: ${error.message}`);
-      return { fields: {}, revision: null };
+      // It may be another layer of this instance alone that cannot be read.
+      const [newest] = await store.history(key, { layer: 'shared', limit: 1 });
+      if (!newest || newest.deleted) return { value: {}, revision: newest?.revision ?? null };
+      if (newest.document === null) throw error;
+      return { value: parsed(newest.document), revision: newest.revision };
     }
+  }
+
+  /**
+   * The fields that stay. With one that is wrong nobody would take the document: in an emergency nobody
+   * should first have to mend it, and the history keeps what it was.
+   */
+  private soundFields(name: string, value: unknown): Readonly<Record<string, unknown>> {
+    if (!isPlainObject(value)) {
+      this.warn(name, 'is replaced, for it cannot be read');
+      return {};
+    }
+    const { manual: _, ...fields } = value;
+    for (;;) {
+      const fault = faultOf([this.declared[name] ?? {}, fields]);
+      if (!fault) return fields;
+      const [field = ''] = fault.path.split('.');
+      if (!Object.hasOwn(fields, field)) return fields;
+      this.warn(name, `loses its field "${field}", for "${fault.path}" ${fault.fault}`);
+      delete fields[field];
+    }
+  }
+
+  private warn(name: string, what: string): void {
+    this.logger.warn(
+      `The document of the switch "${name}" ${what}; the history of its configuration keeps what it was.`,
+    );
   }
 
   private now(): Date {
     return this.ground.now?.() ?? new Date();
+  }
+}
+
+/** Tries again what others have come before with. */
+async function insist(write: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await write();
+      return;
+    } catch (error) {
+      if (!(error instanceof ConfigConflictError) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+function faultOf(documents: readonly unknown[]): RuleFault | null {
+  try {
+    SWITCH_KIND.read(mergeDocuments(documents));
+    return null;
+  } catch (error) {
+    if (error instanceof RuleFault) return error;
+    throw error;
+  }
+}
+
+function parsed(document: string): unknown {
+  try {
+    return JSON.parse(document);
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeConfigStore } from '../../../../../test/support/fake-config-store.js';
 import { VirtualClock } from '../../../../../test/support/virtual-clock.js';
+import { ClientClosedError } from '../../client/etcd.errors.js';
 import { UnknownTrafficNameError } from '../traffic.errors.js';
 import type { SwitchGround } from './switch-ground.js';
 import { LOAD_KIND, SWITCH_KIND, type SwitchOptions } from './switch-rule.js';
@@ -119,6 +120,18 @@ describe('the switches of a process that etcd does not answer', () => {
     expect(documents.listeners).toBe(2);
     expect(ended).toBe(true);
     expect(switches.isOn('x')).toBe(false);
+  });
+
+  it('follow nothing new after the end', async () => {
+    const switches = new Switches(silentGround(clock, documents), { x: { auto: AUTO }, y: {} });
+    switches.of('y');
+    await switches.close();
+    expect(() => switches.isOn('x')).toThrow(ClientClosedError);
+    expect(() => switches.isOn('z')).toThrow(UnknownTrafficNameError);
+    expect(switches.isOn('y')).toBe(true);
+    // What the switch "y" and the cut of its class left.
+    expect(documents.listeners).toBe(2);
+    expect(clock.pending).toBe(0);
   });
 
   it('keep what was measured when a document says the same of the rule', async () => {

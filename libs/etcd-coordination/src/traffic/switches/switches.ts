@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { every } from '../../client/clock.js';
+import { ClientClosedError } from '../../client/etcd.errors.js';
 import { eventLoopMeter, type DelayMeter } from '../../client/event-loop-meter.js';
 import { LiveDocuments, type LiveDocument } from '../live-documents.js';
 import { DegradableSwitch } from './degradable-switch.js';
@@ -57,7 +58,7 @@ export class Switches {
   ) {
     this.documents = new LiveDocuments(ground.store, SWITCH_KIND, declared);
     this.loads = new LiveDocuments(ground.store, LOAD_KIND, { [LOAD_NAME]: {} });
-    this.writer = new SwitchWriter(ground);
+    this.writer = new SwitchWriter(ground, declared);
     this.past = new SwitchHistory(ground.store);
   }
 
@@ -76,6 +77,7 @@ export class Switches {
    *
    * @param by who asks, for the error
    * @throws {UnknownTrafficNameError} if it is not declared; lists those that are
+   * @throws {ClientClosedError} if it was never asked for before {@link close}
    */
   of(name: string, by?: string): DegradableSwitch {
     return this.switches.get(name) ?? this.follow(name, by);
@@ -133,6 +135,7 @@ export class Switches {
    * It is the document `traffic/load`.
    *
    * @throws {InvalidSwitchChangeError} if author or reason is missing, or the priority is none
+   * @throws {ConfigConflictError} if others change the document again and again, and what else `ConfigStore.set` does
    */
   async cutFrom(priority: number | null, change: SwitchChange): Promise<void> {
     await this.writer.cutFrom(priority, change);
@@ -152,7 +155,7 @@ export class Switches {
     return this.past.of(this.of(name), limit);
   }
 
-  /** Follows nothing any more; every switch stays as it is. Never rejects. */
+  /** Follows nothing any more, and nothing new; every switch stays as it is. Never rejects. */
   close(): Promise<void> {
     return (this.closing ??= this.shutDown());
   }
@@ -162,6 +165,8 @@ export class Switches {
   }
 
   private follow(name: string, by?: string): DegradableSwitch {
+    this.documents.assertKnown(name, by);
+    if (this.closing) throw new ClientClosedError(this.ground.client.options.connection);
     const document = this.documents.of(name, by);
     const load = this.loads.of(LOAD_NAME);
     const added = new DegradableSwitch(name, this.ground, document, load, () => this.arm());
