@@ -26,14 +26,15 @@ export class LimitStage {
 
   constructor(private readonly limits: Readonly<Record<string, RateLimitOptions>>) {
     // Nothing of an instance's own limit asks for more of etcd than its clock.
-    const ground = { client: { clock: this.clock } } as unknown as RateLimiterGround;
+    const client = { clock: this.clock, options: { connection: 'default' } };
+    const ground = { client } as unknown as RateLimiterGround;
     const follow = (name: string) => this.follow(name) as WatchedConfig<never>;
     this.limiter = new RateLimiter(ground, new LiveDocuments({ follow }, LIMITS, limits));
   }
 
   /** As a document does that overrides these numbers. */
   turn(rule: string, numbers: Partial<RateLimitOptions>): void {
-    this.limiter.status(rule);
+    this.limiter.numbers(rule);
     const value = readRule(LIMITS, rule, { ...this.limits[rule], ...numbers });
     this.turns.get(`traffic/limits/${rule}`)!.next({ value } as ConfigChange);
   }
@@ -54,6 +55,7 @@ export class LimitStage {
   private follow(name: string): Partial<WatchedConfig> {
     const changes$ = new Subject<ConfigChange>();
     this.turns.set(name, changes$);
-    return { changes$, value$: EMPTY, ready: () => Promise.resolve() };
+    const value = readRule(LIMITS, name, this.limits[name.slice('traffic/limits/'.length)]);
+    return { changes$, value$: EMPTY, value, ready: () => Promise.resolve() };
   }
 }

@@ -8,6 +8,7 @@ import { LimitMember, NAMESPACE } from './limit-member.js';
 
 const LIMITS: Record<string, RateLimitOptions> = {
   fleet: { limit: 1000, windowMs: 1000, mode: 'fleet' },
+  turned: { limit: 1000, windowMs: 3_600_000, burst: 1000, mode: 'instance' },
   own: { limit: 10, windowMs: 60_000, mode: 'instance' },
   users: { limit: 100, windowMs: 60_000, mode: 'fleet', key: 'user' },
 };
@@ -123,6 +124,31 @@ describe.each(await serversUnderTest())('a limit on $name', ({ start }) => {
     expect(second.limiter.status('own').numbers).toEqual({ ...LIMITS['own'], ...numbers()[0] });
     await first.store.delete('traffic/limits/own');
     await waitFor(() => numbers().every(({ limit }) => limit === 10), { what: 'the declared one' });
+  });
+
+  it('goes on with its part when it is turned to the fleet, and as a whole when it is turned back', async () => {
+    const [first, second] = [await member('a'), await member('b')];
+    const limiters = [first.limiter, second.limiter];
+    await Promise.all(limiters.map((limiter) => limiter.use('turned')));
+    let least = 1;
+    const watching = limiters.map((limiter) =>
+      limiter.status$('turned').subscribe(({ share }) => (least = Math.min(least, share))),
+    );
+    const turn = (mode: string) =>
+      first.store.set('traffic/limits/turned', { mode }, { author: 'ada', reason: 'sale' });
+    const all = (share: number) =>
+      waitFor(() => limiters.every((limiter) => limiter.status('turned').share === share), {
+        what: `shares of ${share}`,
+      });
+    await turn('fleet');
+    await all(0.5);
+    expect(first.limiter.check('turned').remaining).toBeGreaterThan(400);
+    await turn('instance');
+    await all(1);
+    expect(first.limiter.check('turned').remaining).toBeGreaterThan(400);
+    expect(least).toBe(0.5);
+    for (const watch of watching) watch.unsubscribe();
+    await first.store.delete('traffic/limits/turned');
   });
 
   it('by key is divided, and never lent', async () => {

@@ -27,8 +27,8 @@ export class TrafficParticipation implements OnModuleInit, OnApplicationBootstra
   async onModuleInit(): Promise<void> {
     await this.registry.allOrNone(async () => {
       this.limits = this.rateLimits.explore();
-      for (const { connection, rule, place } of this.limits) {
-        this.registry.get(connection, place).parts.traffic.limiter.assertKnown(rule, place);
+      for (const use of this.limits) {
+        this.registry.get(use.connection, use.place).parts.traffic.limiter.assertUse(use);
       }
       for (const { connection, policy, place } of this.policies.explore()) {
         this.registry.get(connection, place).parts.traffic.resilience.follow(policy, place);

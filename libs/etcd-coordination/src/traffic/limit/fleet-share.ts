@@ -9,6 +9,7 @@ import { settledWithin } from '../../client/settled-within.js';
 import type { SessionLease } from '../../session/session-lease.js';
 import { Demand } from './demand.js';
 import { Presence } from './presence.js';
+import type { RateLimitRefusal } from './rate-limit-decision.js';
 import type { RateLimiterGround, SharedRule } from './share-ground.js';
 import { Borrowed, grantsFor, Lent, type Request } from './share-lending.js';
 import { MISSED_BEATS, ShareMembers } from './share-members.js';
@@ -37,6 +38,8 @@ export interface ShareNow {
   readonly borrowed: number;
   /** Whether nobody can have taken its share for free. */
   readonly isConfirmed: boolean;
+  /** Why it may use nothing; null while it may. */
+  readonly out: RateLimitRefusal | null;
   /** Until when that is so, by time alone. */
   readonly until: number;
 }
@@ -45,7 +48,9 @@ export interface ShareNow {
  * This process's share of a fleet's limit: an equal part for each who takes part, by a record on the
  * session's lease that everybody follows.
  *
- * - A newcomer has nothing before it has seen its own record and the others have had the time to do so.
+ * - A newcomer has nothing before it has seen its own record and the others have had the time to do so. One
+ *   whose limit is turned from its own to the fleet's goes on meanwhile, with its part of it as it sees it:
+ *   so are all the others, and nobody had less before.
  * - A share that is in use is beaten for, in that the record is put again; who misses three beats is taken
  *   for dead long before its lease is over. Who was held up itself has nothing before its next beat is seen.
  * - What is not used is lent, for seconds at a time, by words in the same records.
@@ -85,7 +90,7 @@ export class FleetShare {
     this.bell = new Bell(this.clock);
     this.trouble = new ShareTrouble(rule.name, new Logger('RateLimiter'));
     this.demand = new Demand(rule, this.clock.now());
-    this.presence = new Presence(this.clock, client.isAwaited, {
+    this.presence = new Presence(this.clock, client.isAwaited, rule.goesOn, {
       heldUp: () => this.heldUp(),
       joined: () => this.rule.changed(),
     });
@@ -115,11 +120,18 @@ export class FleetShare {
     const share = 1 / members;
     const { rate: borrowed, until } = this.borrowed.rate(now, this.self, this.lenders(now), share);
     const lent = this.lent.rate(now, share);
-    const isOut = this.leaving.signal.aborted || !this.presence.admits(now);
+    const out = this.outFor(now);
+    const isOut = out !== null;
     const rate = isOut ? 0 : share - lent + borrowed;
     const isConfirmed = this.presence.isConfirmed(now, MISSED_BEATS * this.everyMs);
     const isSoUntil = Math.min(until, now + REFRESH_MS);
-    return { rate, members, lent, borrowed, isConfirmed, until: isSoUntil };
+    return { rate, members, lent, borrowed, isConfirmed, out, until: isSoUntil };
+  }
+
+  private outFor(now: number): RateLimitRefusal | null {
+    if (this.leaving.signal.aborted) return 'closing';
+    if (this.presence.admits(now)) return null;
+    return this.presence.isHeldUp(now) ? 'held-up' : 'joining';
   }
 
   /** Gives its share back, and has the others told. Never rejects. */

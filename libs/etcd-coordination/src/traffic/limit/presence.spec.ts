@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../../../test/support/virtual-clock.js';
 import { GRACE_MS, Presence } from './presence.js';
 
-function present(isWithoutEtcd = false) {
+function present(isWithoutEtcd = false, goesOn = false) {
   const clock = new VirtualClock();
   const told = { heldUp: () => undefined, joined: () => undefined };
-  return { clock, presence: new Presence(clock, isWithoutEtcd, told) };
+  return { clock, presence: new Presence(clock, isWithoutEtcd, goesOn, told) };
 }
 
 describe('the presence of a newcomer', () => {
@@ -39,6 +39,19 @@ describe('the presence of a newcomer', () => {
     presence.beats(1, clock.now());
     presence.heard(1, clock.now());
     await presence.joined();
+  });
+
+  it('has its share while it joins if it had a limit of its own, unless it is held up', async () => {
+    const { clock, presence } = present(false, true);
+    expect(presence.admits(clock.now())).toBe(true);
+    clock.freeze(800);
+    presence.turn(clock.now());
+    expect(presence.admits(clock.now())).toBe(false);
+    expect(presence.isHeldUp(clock.now())).toBe(true);
+    presence.beats(1, clock.now());
+    presence.heard(1, clock.now());
+    expect(presence.admits(clock.now())).toBe(true);
+    presence.close();
   });
 
   it('leaves no timer when it is over, though its own beat is heard once more', () => {

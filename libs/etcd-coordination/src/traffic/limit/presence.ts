@@ -12,7 +12,7 @@ const WAKING_MS = 1000;
 /**
  * Whether a process may use its share: whether the others know of it.
  *
- * A newcomer may once it has seen its own record and the grace is over, or when its patience is: that is what
+ * A newcomer to the limit may once it has seen its own record and the grace is over, or when its patience is: that is what
  * a start without etcd comes to. One that was held up, by the machine, a frozen virtual machine or its
  * own work, may again when it has seen a beat that it sent since.
  */
@@ -35,6 +35,8 @@ export class Presence {
   constructor(
     private readonly clock: MonotonicClock,
     isWithoutEtcd: boolean,
+    /** It goes on with what it has while it joins: before, it had a limit of its own. */
+    private readonly goesOn: boolean,
     private readonly told: {
       /** It was held up, and has nothing now. */
       readonly heldUp: () => void;
@@ -55,7 +57,12 @@ export class Presence {
   }
 
   admits(now: number): boolean {
-    return now >= this.admitsFrom && (this.wokeAt === null || now >= this.wakesAt);
+    return (this.goesOn || now >= this.admitsFrom) && !this.isHeldUp(now);
+  }
+
+  /** Whether it was held up, and was not heard of again. */
+  isHeldUp(now: number): boolean {
+    return this.wokeAt !== null && now < this.wakesAt;
   }
 
   /** Whether it has seen a word of its own that it sent no longer ago than that. */

@@ -7,7 +7,7 @@ import type { RateLimiter } from './rate-limiter.js';
 import { asKey, keyOfRequest } from './request-key.js';
 
 /** What decides: a `RateLimiter`. */
-export type LimiterToAsk = Pick<RateLimiter, 'check' | 'status'>;
+export type LimiterToAsk = Pick<RateLimiter, 'check' | 'numbers'>;
 
 /**
  * Decides on the calls of methods marked `@RateLimit`. There is one for each connection of an application;
@@ -20,7 +20,7 @@ export class RateLimitGate extends Gate {
 
   /** The numbers of a rule as they stand. */
   numbers(rule: string): RateLimitRule {
-    return this.limiter.status(rule).numbers;
+    return this.limiter.numbers(rule);
   }
 
   /**

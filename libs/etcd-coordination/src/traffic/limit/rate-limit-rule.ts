@@ -2,7 +2,7 @@ import type { DocumentKind } from '../live-documents.js';
 import { RuleReader } from '../rule-reader.js';
 
 /** By what the calls under a rule are told apart, each with a limit of its own. */
-export type RateLimitKey = 'none' | 'ip' | 'user' | `header:${string}`;
+export type RateLimitKey = 'none' | 'call' | 'ip' | 'user' | `header:${string}`;
 
 /** What a limit is declared with, in `traffic.limits`; a document `traffic/limits/<name>` turns single fields. */
 export interface RateLimitOptions {
@@ -22,8 +22,10 @@ export interface RateLimitOptions {
    */
   readonly mode: 'instance' | 'fleet';
   /**
-   * `'ip'` is `request.ip`, `'user'` is `request.user.id` or `.sub`, `'header:<name>'` a header. Calls
-   * without one share a limit. Default `'none'`: all calls together.
+   * `'ip'` is `request.ip`, `'user'` is `request.user.id` or `.sub`, `'header:<name>'` a header, and `'call'`
+   * only what a call or a decorator gives as its `key`, which goes before all of these. Calls without one
+   * share a limit. Default `'none'`: all calls together, and a key that is given in code is an error, unless
+   * only a document has turned it to that.
    */
   readonly key?: RateLimitKey;
 }
@@ -35,7 +37,7 @@ const FIELDS = ['limit', 'windowMs', 'burst', 'mode', 'key'];
 const MOST_CALLS = 1_000_000_000;
 /** A day: what is counted is lost with the process. */
 const LONGEST_WINDOW_MS = 86_400_000;
-const KEY = /^(none|ip|user|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})$/;
+const KEY = /^(none|call|ip|user|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})$/;
 
 /** How limits are declared and turned. */
 export const LIMITS: DocumentKind<RateLimitRule> = {
@@ -62,5 +64,8 @@ export function readRateLimitRule(this: void, given: unknown): RateLimitRule {
 function readKey(fields: RuleReader): RateLimitKey {
   const key = fields.value('key') ?? 'none';
   if (typeof key === 'string' && KEY.test(key)) return key as RateLimitKey;
-  throw fields.wrong('key', 'give "none", "ip", "user" or "header:" with the name of a header');
+  throw fields.wrong(
+    'key',
+    'give "none", "call", "ip", "user" or "header:" with the name of a header',
+  );
 }

@@ -24,12 +24,13 @@ import { guard } from './rate-limit.guard.js';
 /** By what `@RateLimit` counts a call. */
 export interface RateLimitDecoratorOptions {
   /**
-   * Whose call it is, in the place of the rule's own key; for a rule that has one. It is given the request of
+   * Whose call it is, in the place of the rule's own key; for a rule that has one: `'call'` if it has no other,
+   * and one without a key is an error at the start of the application. It is given the request of
    * an HTTP handler, and the arguments of every other method. Undefined, null and an empty string are
    * nobody's: those calls share a limit.
    */
   readonly key?: OfCall<string | number | bigint | null | undefined>;
-  /** How many calls it counts for, or a function, given the same, that says so. Default 1. */
+  /** How many calls it counts for, up to the rule's burst, or a function, given the same, that says so. Default 1. */
   readonly cost?: number | OfCall<number>;
   /** The connection whose limits are meant. Default `default`. */
   readonly connection?: string;

@@ -1,6 +1,14 @@
 import { EtcdCoordinationError } from '../../client/coordination.error.js';
 import { HttpStatusError } from '../../client/http-status.error.js';
-import type { RateLimitDecision } from './rate-limit-decision.js';
+import type { RateLimitDecision, RateLimitRefusal } from './rate-limit-decision.js';
+
+const REFUSED: Readonly<Record<RateLimitRefusal, string>> = {
+  'used-up': 'is used up',
+  joining: 'has no share for this process yet, which is joining those who use it',
+  'held-up':
+    'has no share for this process, which was held up, until the others have heard of it again',
+  closing: 'lets nothing through here any more, for this process is closing',
+};
 
 /** What a caller in another process may be told of a call over the limit. */
 export interface RateLimitedPayload {
@@ -26,7 +34,7 @@ export class RateLimitedError extends HttpStatusError {
   ) {
     super(
       'RATE_LIMITED',
-      `The limit "${rule}" of ${decision.limit} is used up; try again in ${Math.ceil(decision.retryAfterMs)} ms.`,
+      `The limit "${rule}" of ${decision.limit} ${REFUSED[decision.refusal ?? 'used-up']}; try again in ${Math.ceil(decision.retryAfterMs)} ms.`,
     );
   }
 
@@ -41,7 +49,7 @@ export class RateLimitedError extends HttpStatusError {
   }
 }
 
-/** A call asked for a number of tokens that it cannot have, or with a key that is none. Nothing was counted. */
+/** A call asked for a number of tokens that it cannot have, or with a key where none is used. Nothing was counted. */
 export class InvalidRateLimitCallError extends EtcdCoordinationError {
   constructor(
     readonly rule: string,

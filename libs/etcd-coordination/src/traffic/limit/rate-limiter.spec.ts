@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { describe, expect, it, vi } from 'vitest';
 import { LimitStage } from '../../../../../test/support/limit-stage.js';
+import { ClientClosedError } from '../../client/etcd.errors.js';
 import { InvalidTrafficRuleError, UnknownTrafficNameError } from '../traffic.errors.js';
 import { InvalidRateLimitCallError, RateLimitedError } from './rate-limit.errors.js';
 import type { RateLimitOptions } from './rate-limit-rule.js';
@@ -33,11 +35,11 @@ describe("an instance's limit", () => {
   it('says when to come back, and that is so', () => {
     const { limiter, clock } = new LimitStage({ ten: TEN });
     expect(limiter.check('ten', { cost: 9 })).toEqual({
-      ...{ allowed: true, limit: 10, remaining: 1, retryAfterMs: 0 },
+      ...{ allowed: true, refusal: null, limit: 10, remaining: 1, retryAfterMs: 0 },
       resetMs: 900,
     });
     expect(limiter.check('ten', { cost: 3 })).toEqual({
-      ...{ allowed: false, limit: 10, remaining: 1, retryAfterMs: 200 },
+      ...{ allowed: false, refusal: 'used-up', limit: 10, remaining: 1, retryAfterMs: 200 },
       resetMs: 900,
     });
     clock.freeze(199);
@@ -138,7 +140,77 @@ describe('a limit by key', () => {
   });
 });
 
+describe('a key that is given in code', () => {
+  it('tells calls apart where the rule has a key of any kind', () => {
+    const stage = new LimitStage({ ten: { ...TEN, key: 'call' } });
+    expect([admitted(stage, 30, 'a'), admitted(stage, 30, 'b')]).toEqual([10, 10]);
+    expect(admitted(stage, 30)).toBe(10);
+  });
+
+  it('is an error where the rule was declared without one, also at the start', () => {
+    const { limiter } = new LimitStage({ ten: TEN });
+    expect(() => limiter.check('ten', { key: 'a' })).toThrow(InvalidRateLimitCallError);
+    const use = { rule: 'ten', place: 'Mails.send', cost: 1 };
+    expect(() => limiter.assertUse({ ...use, key: () => 'a' })).toThrow(/Mails\.send.*"call"/);
+    expect(() => limiter.assertUse({ ...use, key: null })).not.toThrow();
+    expect(() => limiter.assertUse({ ...use, key: null, cost: 11 })).toThrow(/burst of 10/);
+    expect(limiter.used).toEqual(['ten']);
+  });
+
+  it('is no error where a document has turned it to one limit for all', () => {
+    const stage = new LimitStage({ ten: { ...TEN, key: 'call' } });
+    stage.turn('ten', { key: 'none' });
+    expect([admitted(stage, 30, 'a'), admitted(stage, 30, 'b')]).toEqual([10, 0]);
+  });
+});
+
+describe('a burst that is turned to less than a call costs', () => {
+  it('fails no call: each waits for the whole burst, and the operator is told once', () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const stage = new LimitStage({ ten: TEN });
+    stage.turn('ten', { burst: 2 });
+    const call = () => stage.limiter.check('ten', { cost: 5 });
+    expect([call().allowed, call().allowed]).toEqual([true, false]);
+    stage.clock.freeze(499);
+    expect(call().allowed).toBe(false);
+    stage.clock.freeze(1);
+    expect(call().allowed).toBe(true);
+    expect(warn).toHaveBeenCalledOnce();
+    expect(() => stage.limiter.check('ten', { cost: 11 })).toThrow(InvalidRateLimitCallError);
+    warn.mockRestore();
+  });
+});
+
+describe('a limit of the fleet that is closed', () => {
+  it('builds nothing any more, and says why it refuses', async () => {
+    const { limiter } = new LimitStage({ ten: { ...TEN, mode: 'fleet' } });
+    await limiter.close();
+    expect(limiter.check('ten')).toMatchObject({ allowed: false, refusal: 'closing' });
+    expect(() => limiter.consume('ten')).toThrow(/closing/);
+    expect(limiter.numbers('ten').limit).toBe(10);
+    await expect(limiter.use('ten')).rejects.toThrow(ClientClosedError);
+    expect(limiter.used).toEqual([]);
+  });
+});
+
 describe('the status', () => {
+  it('only looks, and tells of a limit when it comes into use and is turned', async () => {
+    const stage = new LimitStage({ ten: TEN });
+    const { limiter } = stage;
+    const told: [share: number, limit: number][] = [];
+    limiter.status$('ten').subscribe(({ share, numbers }) => told.push([share, numbers.limit]));
+    expect(limiter.status('ten')).toMatchObject({ share: 0, members: 0, numbers: TEN });
+    expect(limiter.used).toEqual([]);
+    limiter.check('ten');
+    stage.turn('ten', { limit: 20 });
+    expect(told).toEqual([
+      [0, 10],
+      [1, 10],
+      [1, 20],
+    ]);
+    await limiter.close();
+  });
+
   it('tells the numbers, and each change of them', async () => {
     const { limiter } = new LimitStage({ ten: TEN });
     await limiter.use('ten');

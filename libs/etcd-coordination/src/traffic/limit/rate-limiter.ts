@@ -8,30 +8,38 @@ import {
   Subject,
   type Observable,
 } from 'rxjs';
+import { ClientClosedError } from '../../client/etcd.errors.js';
 import { WatchStream } from '../../watch/watch-stream.js';
 import type { LiveDocuments } from '../live-documents.js';
+import type { LimitUse } from './limit-uses.js';
 import type { RateLimitDecision } from './rate-limit-decision.js';
 import type { RateLimitRule } from './rate-limit-rule.js';
 import { InvalidRateLimitCallError, RateLimitedError } from './rate-limit.errors.js';
-import { RuleLimiter } from './rule-limiter.js';
+import { assertKey, RuleLimiter, wrongCost } from './rule-limiter.js';
 import type { RateLimiterGround } from './share-ground.js';
 
 /** Whose call it is, and what it costs. */
 export interface RateLimitCall {
-  /** Whose limit it counts against, where the rule has a key. Calls without one share a limit. */
+  /**
+   * Whose limit it counts against, in the place of what the rule's own key says of requests. For a rule that has
+   * a key; `'call'` is for those that have only this one. Calls without one share a limit.
+   */
   readonly key?: string;
-  /** So many calls at once; above 0, up to the rule's burst. Default 1. */
+  /**
+   * So many calls at once; above 0, up to the rule's burst, as it was declared or as it stands. What costs more
+   * than the burst as it stands waits until the whole burst is there. Default 1.
+   */
   readonly cost?: number;
 }
 
 /** A limit, and what this process has of it. */
 export interface RateLimitStatus {
   readonly rule: string;
-  /** The numbers as they stand. */
+  /** The numbers as they stand; those that were declared while it is not used here. */
   readonly numbers: RateLimitRule;
-  /** The part that this process may use, from 0 to 1: its own share, less what is lent, with what is borrowed. 0 until it has joined. */
+  /** The part that this process may use, from 0 to 1: its own share, less what is lent, with what is borrowed. 0 until it has joined, and while the limit is not used here. */
   readonly share: number;
-  /** How many processes share it; 1 for the limit of an instance. */
+  /** How many processes share it; 1 for the limit of an instance, 0 while it is not used here. */
   readonly members: number;
   /** The part that others use of this process's share. */
   readonly lent: number;
@@ -68,10 +76,14 @@ export class RateLimiter {
    *
    * @param by who asks, for the error
    * @throws {UnknownTrafficNameError} for a rule that is not declared; lists those that are
+   * @throws {ClientClosedError} after {@link close}
    * @throws EtcdPermissionDeniedError, and whatever else etcd refuses for good
    */
   async use(rule: string, by?: string): Promise<void> {
-    await this.limiter(rule, by).ready();
+    this.assertKnown(rule, by);
+    const limiter = this.limiter(rule, by);
+    if (!limiter) throw new ClientClosedError(this.ground.client.options.connection);
+    await limiter.ready();
   }
 
   /**
@@ -79,13 +91,15 @@ export class RateLimiter {
    * fleet's limit this process has nothing before it has joined.
    *
    * @throws {UnknownTrafficNameError} for a rule that is not declared
-   * @throws {InvalidRateLimitCallError} for a cost that cannot be
+   * @throws {InvalidRateLimitCallError} for a cost that cannot be, and for a key where the rule was declared
+   *   without one
    */
   check(rule: string, { key, cost = 1 }: RateLimitCall = {}): RateLimitDecision {
     if (key !== undefined && typeof key !== 'string') {
       throw new InvalidRateLimitCallError(rule, 'has a key that is no string');
     }
-    return (this.limiters.get(rule) ?? this.limiter(rule)).check(key, cost);
+    const limiter = this.limiters.get(rule) ?? this.limiter(rule);
+    return limiter?.check(key, cost) ?? closingDecision(this.rules.declaredOf(rule));
   }
 
   /**
@@ -100,17 +114,19 @@ export class RateLimiter {
   }
 
   /**
-   * What this process has of a limit now. Makes no call.
+   * What this process has of a limit now. Makes no call, and only looks: a rule that nobody here uses shows what
+   * was declared, and no share.
    *
    * @throws {UnknownTrafficNameError} for a rule that is not declared
    */
   status(rule: string): RateLimitStatus {
-    const limiter = this.limiter(rule);
+    const limiter = this.limiters.get(rule);
+    if (!limiter) return { ...UNUSED, rule, numbers: this.rules.declaredOf(rule) };
     const { rate: share, members, lent, borrowed, isConfirmed: confirmed } = limiter.shareNow;
     return { rule, numbers: limiter.rule, share, members, lent, borrowed, confirmed };
   }
 
-  /** {@link status} now, and whenever it has changed. Completes with the connection. */
+  /** {@link status} now, and whenever it has changed, its numbers included. Only looks. Completes with the connection. */
   status$(rule: string): Observable<RateLimitStatus> {
     const label = `the limit ${JSON.stringify(rule)}`;
     return new WatchStream({ label }, (subscriber) =>
@@ -124,6 +140,29 @@ export class RateLimiter {
         .pipe(distinctUntilChanged(isSame))
         .subscribe(subscriber),
     );
+  }
+
+  /**
+   * The numbers of a rule that is used from now on, as they stand.
+   *
+   * @throws {UnknownTrafficNameError} for a rule that is not declared
+   */
+  numbers(rule: string): RateLimitRule {
+    return this.limiter(rule)?.rule ?? this.rules.declaredOf(rule);
+  }
+
+  /**
+   * That a decorator can count by a rule as it was declared.
+   *
+   * @throws {UnknownTrafficNameError} for a rule that is not declared; lists those that are
+   * @throws {InvalidRateLimitCallError} for a key where the rule has none, and for a cost above its burst
+   */
+  assertUse({ rule, place, key, cost }: Pick<LimitUse, 'rule' | 'place' | 'key' | 'cost'>): void {
+    const declared = this.rules.declaredOf(rule, place);
+    if (key) assertKey(rule, declared, place);
+    if (typeof cost === 'number' && cost > declared.burst) {
+      throw wrongCost(rule, cost, declared.burst, place);
+    }
   }
 
   /** @throws {UnknownTrafficNameError} for a rule that is not declared; lists those that are */
@@ -141,14 +180,17 @@ export class RateLimiter {
     return (this.closing ??= this.shutDown());
   }
 
-  private limiter(rule: string, by?: string): RuleLimiter {
-    let limiter = this.limiters.get(rule);
-    if (!limiter) {
-      limiter = new RuleLimiter(this.ground, this.rules.of(rule, by), () =>
-        this.changes.next(rule),
-      );
-      this.limiters.set(rule, limiter);
-    }
+  /** Null for one that was not used when the limiter was closed. */
+  private limiter(rule: string, by?: string): RuleLimiter | null {
+    const standing = this.limiters.get(rule);
+    if (standing || this.closing) return standing ?? null;
+    const declared = this.rules.declaredOf(rule, by);
+    const changed = () => {
+      if (this.limiters.has(rule)) this.changes.next(rule);
+    };
+    const limiter = new RuleLimiter(this.ground, this.rules.of(rule, by), declared, changed);
+    this.limiters.set(rule, limiter);
+    changed();
     return limiter;
   }
 
@@ -156,6 +198,18 @@ export class RateLimiter {
     await Promise.all([...this.limiters.values()].map((limiter) => limiter.close()));
     this.changes.complete();
   }
+}
+
+/** Of a limit that nobody uses here. */
+const UNUSED = { share: 0, members: 0, lent: 0, borrowed: 0, confirmed: false };
+/** When to come back, to another process that is there by then. */
+const AFTER_CLOSE_MS = 1000;
+
+function closingDecision({ limit }: RateLimitRule): RateLimitDecision {
+  return {
+    ...{ allowed: false, refusal: 'closing', limit, remaining: 0 },
+    ...{ retryAfterMs: AFTER_CLOSE_MS, resetMs: AFTER_CLOSE_MS },
+  };
 }
 
 function isSame(a: RateLimitStatus, b: RateLimitStatus): boolean {

@@ -13,7 +13,8 @@ interface Asked {
  * `ip` is what the HTTP server takes it for: behind a proxy, set its `trust proxy`.
  */
 export function keyOfRequest(request: unknown, key: RateLimitKey): string | undefined {
-  if (key === 'none' || typeof request !== 'object' || request === null) return undefined;
+  if (key === 'none' || key === 'call' || typeof request !== 'object' || request === null)
+    return undefined;
   const { ip, user, headers } = request as Asked;
   if (key === 'ip') return asKey(ip);
   if (key === 'user') {

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { MonotonicClock } from '../../client/clock.js';
 import type { LiveDocument } from '../live-documents.js';
 import { FleetShare, type ShareNow } from './fleet-share.js';
@@ -14,11 +15,12 @@ const UNKNOWN_WAIT_MS = 1000;
 const NO_KEY = '';
 const WHOLE: ShareNow = {
   ...{ rate: 1, members: 1, lent: 0, borrowed: 0 },
-  ...{ isConfirmed: true, until: Infinity },
+  ...{ isConfirmed: true, out: null, until: Infinity },
 };
 
 /** One rule in this process: its numbers, its share, and what of it is used up. */
 export class RuleLimiter {
+  private readonly logger = new Logger('RateLimiter');
   private readonly bucket: TokenBucket;
   private keys: KeyBuckets;
   private pace: BucketPace = { perMs: 0, capacity: Infinity };
@@ -29,10 +31,16 @@ export class RuleLimiter {
   private readonly unsubscribe: () => void;
   private readonly clock: MonotonicClock;
   private closed = false;
+  /** Whether etcd's word on the rule is known, or what stands in for it. */
+  private isKnown = false;
+  private isCostSaid = false;
+  /** Shares that were given back before. */
+  private left: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly ground: RateLimiterGround,
     private readonly document: LiveDocument<RateLimitRule>,
+    private readonly declared: RateLimitRule,
     private readonly changed: () => void,
   ) {
     this.clock = ground.client.clock;
@@ -43,6 +51,11 @@ export class RuleLimiter {
     this.keys = new KeyBuckets();
     this.unsubscribe = document.onChange(() => this.turned());
     this.turned();
+    document.ready().then(
+      () => (this.isKnown = true),
+      // Whoever waits for it is told.
+      () => undefined,
+    );
   }
 
   /** As it stands now. */
@@ -67,13 +80,15 @@ export class RuleLimiter {
     const now = this.clock.now();
     if (now >= this.present.until) this.refresh(now);
     const { rule, pace } = this;
-    if (typeof cost !== 'number' || !(cost > 0 && cost <= rule.burst)) throw this.wrongCost(cost);
+    if (typeof cost !== 'number' || !(cost > 0 && cost <= rule.burst)) this.assertCost(cost);
+    if (rule.key === 'none' && key !== undefined) assertKey(this.document.name, this.declared);
     const bucket = rule.key === 'none' ? this.bucket : this.keys.of(key ?? NO_KEY, now, pace);
     const allowed = this.present.rate > 0 && bucket.take(now, cost, pace);
-    this.offered += cost;
+    if (this.share) this.offered += cost;
     if (!allowed) this.wasRefused = true;
     return {
       allowed,
+      refusal: allowed ? null : (this.present.out ?? 'used-up'),
       limit: rule.limit,
       remaining: this.present.rate > 0 ? bucket.tokens : 0,
       retryAfterMs: allowed ? 0 : finite(bucket.waitMs(cost, pace)),
@@ -84,19 +99,24 @@ export class RuleLimiter {
   async close(): Promise<void> {
     this.closed = true;
     this.unsubscribe();
-    await this.share?.close();
+    await Promise.all([this.share?.close(), this.left]);
   }
 
   /** The numbers have changed: what was used up stays so. */
   private turned(): void {
     const { mode, key } = this.rule;
     if (mode === 'fleet' && !this.share && !this.closed) this.share = this.takePart();
-    if (mode === 'instance' && this.share) {
-      void this.share.close();
-      this.share = null;
-    }
+    if (mode === 'instance' && this.share) this.leave(this.share);
     if (key === 'none' && this.keys.size > 0) this.keys = new KeyBuckets();
+    this.isCostSaid = false;
     this.refresh(this.clock.now());
+    this.changed();
+  }
+
+  private leave(share: FleetShare): void {
+    // First, so that nothing is capped by a share that is over.
+    this.share = null;
+    this.left = Promise.all([this.left, share.close()]);
   }
 
   /** What this process has of the limit may be another part of it, from now on or since the last one was over. */
@@ -129,8 +149,11 @@ export class RuleLimiter {
   }
 
   private takePart(): FleetShare {
+    // What was asked before says nothing of this share.
+    this.takeUsage();
     return new FleetShare(this.ground, {
       name: this.document.name,
+      goesOn: this.isKnown,
       lends: () => this.rule.key === 'none',
       perMs: () => this.rule.limit / this.rule.windowMs,
       takeUsage: () => this.takeUsage(),
@@ -145,13 +168,48 @@ export class RuleLimiter {
     return { offered, wasRefused };
   }
 
-  private wrongCost(cost: unknown): InvalidRateLimitCallError {
-    const { burst } = this.rule;
-    return new InvalidRateLimitCallError(
-      this.document.name,
-      `costs ${String(cost)}: give a number above 0, up to the burst of ${burst}, or raise the "burst" of the limit`,
+  /**
+   * A document may turn the burst to less than what calls cost. They are not to fail for that: one is let
+   * through by a full bucket then, which owes the rest.
+   */
+  private assertCost(cost: unknown): void {
+    const { document, declared, rule } = this;
+    const burst = Math.max(declared.burst, rule.burst);
+    if (!(typeof cost === 'number' && cost > 0 && cost <= burst)) {
+      throw wrongCost(document.name, cost, burst);
+    }
+    if (this.isCostSaid) return;
+    this.isCostSaid = true;
+    this.logger.warn(
+      `Calls under the limit "${document.name}" cost ${cost}, more than its burst, which was turned to ${rule.burst}: each of them waits until the whole burst is there.`,
     );
   }
+}
+
+/** @throws {InvalidRateLimitCallError} for a key in code where the rule was declared without one */
+export function assertKey(rule: string, declared: RateLimitRule, place?: string): void {
+  if (declared.key !== 'none') return;
+  throw new InvalidRateLimitCallError(
+    rule,
+    `${by(place)}gives a key, and the limit is declared without one, for all calls together: declare it with key: "call", or give no key`,
+  );
+}
+
+export function wrongCost(
+  rule: string,
+  cost: unknown,
+  burst: number,
+  place?: string,
+): InvalidRateLimitCallError {
+  return new InvalidRateLimitCallError(
+    rule,
+    `${by(place)}costs ${String(cost)}: give a number above 0, up to the burst of ${burst}, or raise the "burst" of the limit`,
+  );
+}
+
+/** Who calls, where it is known. */
+function by(place: string | undefined): string {
+  return place === undefined ? '' : `by ${place} `;
 }
 
 function finite(ms: number): number {

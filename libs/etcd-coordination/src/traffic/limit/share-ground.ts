@@ -22,6 +22,8 @@ export interface Usage {
 /** A share's rule, as far as the share needs to know it. */
 export interface SharedRule {
   readonly name: string;
+  /** Whether this process had the limit for itself until now: it goes on with its part while it joins. */
+  readonly goesOn: boolean;
   /** Whether parts of the share are lent; limits by key are not. */
   readonly lends: () => boolean;
   /** Tokens in a millisecond, of the whole fleet. */
