@@ -42,6 +42,8 @@ export interface CallSettings {
   readonly endpoint?: Endpoint;
   /** The caller has made sure that applying the call twice does no harm. */
   readonly repeatable?: boolean;
+  /** How often at most, if not as often as the connection's calls: each may take longer then. */
+  readonly maxAttempts?: number;
   /** Fail at once at a member that knows of no leader. */
   readonly requireLeader?: boolean;
 }
@@ -85,7 +87,8 @@ export class Caller {
     const policy = callPolicy(service, method, request);
     const repeatable = settings.repeatable ?? policy.repeatable;
     const timeoutMs = settings.timeoutMs ?? this.options.timeouts[policy.timeout];
-    const maxAttempts = settings.endpoint ? 1 : this.options.retry.maxAttempts;
+    const mostAttempts = settings.maxAttempts ?? this.options.retry.maxAttempts;
+    const maxAttempts = settings.endpoint ? 1 : mostAttempts;
     const end = this.clock.now() + timeoutMs;
     const tried = new Set<Endpoint>();
     let maybeApplied = false;

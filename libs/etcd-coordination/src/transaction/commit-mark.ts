@@ -86,22 +86,22 @@ export class CommitMark {
   /**
    * Finds out what became of a transaction whose answer was lost: the revision at which it was
    * applied, or null if it was not, and then it never will be, as the mark it compares is changed
-   * here. Asks for as long as a write may take.
+   * here. Asks for as long as a write may take, and no longer than until `end`.
    *
    * @param lease as in {@link put}: while it stands, the mark cannot have ended with it
    * @throws WriteOutcomeUnknownError if etcd does not answer, or the client closes meanwhile
    */
-  settle(what: string, lease: string): Promise<string | null> {
+  settle(what: string, lease: string, end: number): Promise<string | null> {
     const spend = { request_put: { key: this.key, value: SPENT, lease } };
-    return this.find(what, [spend]);
+    return this.find(what, [spend], end);
   }
 
   /**
    * As {@link settle}, of a transaction that etcd has answered: there is nothing under way that the mark
    * would have to keep out, and a full database takes no other.
    */
-  look(what: string): Promise<string | null> {
-    return this.find(what, []);
+  look(what: string, end: number): Promise<string | null> {
+    return this.find(what, [], end);
   }
 
   /**
@@ -114,16 +114,21 @@ export class CommitMark {
     const spend = { request_put: { key: this.key, value: SPENT, lease: this.lease } };
     try {
       const request = { compare: [this.compare()], success: [spend], failure: [] };
-      await this.client.txn(request, { repeatable: true });
+      // Whoever wants this asks again, with as much time each time as the write had.
+      await this.client.txn(request, { repeatable: true, maxAttempts: 1 });
     } catch (error) {
       // Then its transaction is refused as well, as it puts the mark on the same lease.
       if (!(error instanceof LeaseNotFoundError)) throw error;
     }
   }
 
-  private async find(what: string, ifUnmarked: IRequestOp[]): Promise<string | null> {
+  private async find(
+    what: string,
+    ifUnmarked: IRequestOp[],
+    latest: number,
+  ): Promise<string | null> {
     const { timeouts, retry } = this.client.options;
-    const end = this.client.clock.now() + timeouts.write;
+    const end = Math.min(latest, this.client.clock.now() + timeouts.write);
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.ask(what, ifUnmarked, end - this.client.clock.now());
@@ -149,6 +154,9 @@ export class CommitMark {
     ifUnmarked: IRequestOp[],
     timeoutMs: number,
   ): Promise<string | null> {
+    // A slow etcd is to have time for its answer, the more as it may have to be connected anew; but
+    // where there are others, a frozen member is to be left for one of them.
+    const maxAttempts = Math.min(2, this.client.endpoints.length);
     const answer = await this.client.txn(
       {
         compare: [this.compare()],
@@ -156,7 +164,7 @@ export class CommitMark {
         failure: [{ request_range: { key: this.key } }],
       },
       // Repeated after it was applied, its comparison fails, and it finds what it put.
-      { repeatable: true, timeoutMs },
+      { repeatable: true, timeoutMs, maxAttempts },
     );
     if (answer.succeeded) {
       if (ifUnmarked.length > 0) this.revision = answer.header.revision;

@@ -88,6 +88,10 @@ export class Committer {
   ) {}
 
   /**
+   * Commits. The first request may take `timeouts.write`, as a plain put may; sending, asking what
+   * became of it and sending again take twice that at most, in all. A lease of the session that there is
+   * not is waited for before, for another `timeouts.write`.
+   *
    * @throws TransactionTooLargeError before anything is sent
    * @throws StaleFenceError if a fence does not stand; nothing was written
    * @throws NoSessionLeaseError if a key is to go on a lease that there is not
@@ -174,13 +178,13 @@ export class Committer {
   ): Promise<CommitOutcome> {
     const { plan } = prepared;
     const { timeouts, retry } = this.client.options;
-    const end = this.client.clock.now() + timeouts.write;
+    const { clock } = this.client;
+    const end = clock.now() + 2 * timeouts.write;
     let lease: SessionLease | null = this.session?.lease ?? null;
     for (let attempt = 1; ; attempt++) {
       guard.assertValid();
-      const left = end - this.client.clock.now();
-      // An answer that stays away leaves time to ask what became of it.
-      const timeoutMs = left / Math.max(1, retry.maxAttempts - attempt + 1);
+      // What is left after an answer that stays away is for asking what became of it.
+      const timeoutMs = Math.min(timeouts.write, (end - clock.now()) / 2);
       const markLease = lease?.id ?? NO_LEASE;
       let lost: WriteOutcomeUnknownError;
       try {
@@ -192,7 +196,7 @@ export class Committer {
       } catch (error) {
         if (error instanceof ClientClosedError) mark.retire();
         if (error instanceof EtcdNoSpaceError) {
-          const revision = await mark.look(plan.what);
+          const revision = await mark.look(plan.what, end);
           if (revision === null) {
             // A mark that ended with its lease looks like one that was never put.
             if (lease?.isValid() === false) {
@@ -216,14 +220,14 @@ export class Committer {
         if (!(error instanceof WriteOutcomeUnknownError)) throw this.explained(error, plan);
         lost = error;
       }
-      const revision = await mark.settle(plan.what, markLease);
+      const revision = await mark.settle(plan.what, markLease, end);
       if (revision !== null) return { applied: true, revision: BigInt(revision) };
       const delay = retryDelay(attempt, retry);
-      if (attempt >= retry.maxAttempts || this.client.clock.now() + delay >= end) {
+      if (attempt >= retry.maxAttempts || clock.now() + delay >= end) {
         const detail = 'the answer was lost, and etcd says that nothing was written';
         throw new EtcdUnavailableError(plan.what, detail, lost.cause);
       }
-      await pause(this.client.clock, delay);
+      await pause(clock, delay);
     }
   }
 
