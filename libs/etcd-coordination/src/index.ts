@@ -132,7 +132,7 @@ export {
   type RateLimitCall,
   type RateLimitStatus,
 } from './traffic/limit/rate-limiter.js';
-export type { RateLimitDecision } from './traffic/limit/rate-limit-decision.js';
+export type { RateLimitDecision, RateLimitRefusal } from './traffic/limit/rate-limit-decision.js';
 export type {
   RateLimitKey,
   RateLimitOptions,

@@ -1,6 +1,7 @@
 import { HttpException, NotFoundException, ServiceUnavailableException } from '@nestjs/common';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { RateLimitedError } from './limit/rate-limit.errors.js';
 import { isFailureByDefault, isGivenUp } from './failure-verdict.js';
 
 function error(some: object): Error {
@@ -35,6 +36,13 @@ describe('what is a failure of a dependency', () => {
     ['one of another library', error({ statusCode: 422 })],
     ['one of a third', error({ status: 409 })],
     ['one whose other status is no number', error({ status: 404, statusCode: 'NotFound' })],
+    [
+      'a call too many of one customer, who has not reached it',
+      new RateLimitedError('orders', {
+        ...{ allowed: false, limit: 1, remaining: 0, retryAfterMs: 1, resetMs: 1 },
+        refusal: 'used-up',
+      }),
+    ],
     ['an answer of gRPC about the request', error({ code: status.NOT_FOUND, details: 'none' })],
   ])('is not %s', (_, answer) => {
     expect(isFailureByDefault(answer)).toBe(false);

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import { EtcdCoordinationError } from '../client/coordination.error.js';
 
 /** Answers of HTTP that say of the server, and not of the request, that it cannot do it now. */
 const OVERLOADED: ReadonlySet<number> = new Set([408, 425, 429]);
@@ -14,6 +15,9 @@ const REFUSED_BY_GRPC: ReadonlySet<number> = new Set([
   status.UNIMPLEMENTED,
   status.UNAUTHENTICATED,
 ]);
+
+/** Refusals of this library's own, by their codes: of a limit, and of a switch that was turned off on purpose. */
+const OWN_REFUSALS: ReadonlySet<string> = new Set(['RATE_LIMITED', 'DEGRADED']);
 
 /** What of an error tells what kind it is. */
 interface Telling {
@@ -37,7 +41,9 @@ export function isGivenUp(error: unknown): boolean {
 /**
  * Whether an error says that the dependency fails, rather than that it has answered: with an HTTP status
  * from 400 to 499 (a Nest `HttpException`, for one), those of overload (408, 425, 429) aside, or with a
- * status of gRPC's that is about the request, such as `NOT_FOUND`. Everything else is a failure.
+ * status of gRPC's that is about the request, such as `NOT_FOUND`; or as `RateLimitedError` and `DegradedError`
+ * of this very process, for one customer's many calls are no fault of what they did not reach. Everything else
+ * is a failure.
  */
 export function isFailureByDefault(error: unknown): boolean {
   try {
@@ -49,6 +55,7 @@ export function isFailureByDefault(error: unknown): boolean {
 
 function isAnswer(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
+  if (error instanceof EtcdCoordinationError && OWN_REFUSALS.has(error.code)) return true;
   const told = error as Telling;
   if (typeof told.code === 'number' && typeof told.details === 'string') {
     return REFUSED_BY_GRPC.has(told.code);

@@ -59,6 +59,25 @@ describe('a call under a policy', () => {
     ).rejects.toMatchObject({ code: 'INVALID_RESILIENCE_OPTION', option });
   });
 
+  it('fails with what cannot even be looked at, which is a failure', async () => {
+    declare({});
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const hostile = Object.defineProperty({}, 'name', {
+      get: () => {
+        throw new Error('looked at');
+      },
+    });
+    for (const thrown of [revoked.proxy, hostile]) {
+      const seen: unknown[] = [];
+      const call = resilience.execute('stock', () => Promise.reject(thrown as Error), {
+        fallback: (error) => seen.push(error),
+      });
+      await expect(call).resolves.toBe(1);
+      expect(Object.is(seen[0], thrown)).toBe(true);
+    }
+  });
+
   it('ends with its caller, whatever the function does', async () => {
     declare({});
     const gone = new AbortController();

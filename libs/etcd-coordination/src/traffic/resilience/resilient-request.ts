@@ -64,9 +64,18 @@ export class ResilientRequest {
     if (this.wish?.scope.isOver) return 'given-up';
     if (this.verdict === null || this.judged !== error) {
       this.judged = error;
-      this.verdict = this.judgeAnew(error);
+      this.verdict = this.judgeSafely(error);
     }
     return this.verdict;
+  }
+
+  /** Anything can be thrown, and some of it cannot even be looked at: that is a failure. */
+  private judgeSafely(error: unknown): Verdict {
+    try {
+      return this.judgeAnew(error);
+    } catch {
+      return 'failure';
+    }
   }
 
   private judgeAnew(error: unknown): Verdict {
@@ -98,7 +107,7 @@ export class ResilientRequest {
       if (typeof handled === 'boolean') return handled;
       this.distrust(`answered neither true nor false`);
     } catch (fault) {
-      this.distrust(`threw "${String(fault)}"`);
+      this.distrust(`threw ${fault instanceof Error ? `"${fault.message}"` : 'what is no error'}`);
     }
     return null;
   }

@@ -72,6 +72,8 @@ export class AutoSwitch {
     if (eventLoopDelayMs !== null && loopDelayMs > eventLoopDelayMs) this.window.heldUp();
     const step = this.machine.look(now);
     if (step) this.take(step);
+    const missedAt = this.fleet.lacksOwnVoteAt;
+    if (missedAt !== null) this.keeper.missed(missedAt);
     this.fleet.look(now, quorum);
   }
 

@@ -6,7 +6,7 @@ import type { CallWindow } from './call-window.js';
 /**
  * Runs a call and counts how it ends and how long it takes: a promise when it settles, an Observable
  * for each subscription, from there to its first value. What else can be waited for is not touched,
- * for a query may run each time that somebody does, and counts by how long it took to make.
+ * for a query may run each time that somebody does, and says nothing.
  */
 export function measuredCall<T>(window: CallWindow, clock: MonotonicClock, work: () => T): T {
   const since = window.began();
@@ -35,8 +35,21 @@ export function measuredCall<T>(window: CallWindow, clock: MonotonicClock, work:
     window.left(since);
     return measuredObservable(window, clock, result) as T;
   }
-  window.ended(since, clock.now() - start, false);
+  if (isAwaited(result)) window.left(since);
+  else window.ended(since, clock.now() - start, false);
   return result;
+}
+
+/** Whether something else than a promise tells later how the call went: a query, or an async iterable. */
+function isAwaited(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  try {
+    return (
+      typeof (result as { then?: unknown }).then === 'function' || Symbol.asyncIterator in result
+    );
+  } catch {
+    return false;
+  }
 }
 
 function measuredObservable<T>(

@@ -96,6 +96,12 @@ export class SwitchFleet {
     return this.last;
   }
 
+  /** The revision as of which this instance has no vote in etcd; null if it has one, or that is not known. */
+  get lacksOwnVoteAt(): bigint | null {
+    const { synced, error, entries, revision } = this.view.current;
+    return synced && !error && !entries.has(this.own) ? revision : null;
+  }
+
   /** Looks at the votes, and writes the fleet's word if it is due. */
   look(now: number, quorum: number): void {
     const { word, view } = this;

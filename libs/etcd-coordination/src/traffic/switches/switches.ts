@@ -16,6 +16,7 @@ import {
   type SwitchRule,
 } from './switch-rule.js';
 import type { SwitchFlip, SwitchStatus } from './switch-status.js';
+import { InvalidSwitchChangeError } from './switch.errors.js';
 import { SwitchWriter, type SwitchChange, type TimedSwitchChange } from './switch-writer.js';
 
 /** Between two looks at what was measured, in milliseconds. */
@@ -147,11 +148,16 @@ export class Switches {
    * history, and at least the last 100 of the rule.
    *
    * @throws {UnknownTrafficNameError}
+   * @throws {InvalidSwitchChangeError} for a limit that is none
    */
   async history(
     name: string,
     { limit = DEFAULT_LIMIT }: { readonly limit?: number } = {},
   ): Promise<readonly SwitchFlip[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      const fault = `has no history of ${String(limit)} flips: give a whole number from 1`;
+      throw new InvalidSwitchChangeError(`switch "${name}"`, fault);
+    }
     return this.past.of(this.of(name), limit);
   }
 

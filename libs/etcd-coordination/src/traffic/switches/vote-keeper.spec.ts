@@ -42,7 +42,7 @@ describe('the vote of an instance', () => {
           stands = null;
           log.push('delete');
         }
-        return { succeeded: true, responses: [] };
+        return { header: { revision: '9' }, succeeded: true, responses: [] };
       },
     };
     const session = { ready: async () => lease, reportGone: () => undefined };
@@ -63,6 +63,19 @@ describe('the vote of an instance', () => {
     await clock.advance(0);
     expect(stands).toBeNull();
     expect(log).toEqual(['put as the first', 'delete']);
+  });
+
+  it('is put again when it is gone, and not for what was seen before it was put', async () => {
+    keeper.say(ON, null);
+    await clock.advance(0);
+    keeper.missed(8n);
+    await clock.advance(0);
+    expect(log).toEqual(['put as the first']);
+    stands = null;
+    keeper.missed(9n);
+    await clock.advance(0);
+    expect(stands).toBe(JSON.stringify(ON));
+    expect(log).toEqual(['put as the first', 'put']);
   });
 
   it('is taken back although the answer to its only put was lost', async () => {

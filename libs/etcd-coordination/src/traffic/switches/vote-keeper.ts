@@ -14,6 +14,13 @@ const RETRY = { initialDelayMs: 100, maxDelayMs: 2000 };
 /** What is kept of an outage; older flips in it are forgotten. */
 const MOST_UNRECORDED = 20;
 
+/** A vote that was put. */
+interface Told {
+  readonly vote: Vote;
+  readonly lease: SessionLease;
+  readonly revision: bigint;
+}
+
 /**
  * Keeps this instance's vote on a switch in etcd: on the session's lease, again when that is taken
  * anew, and otherwise only when it changes. Flips of this instance alone are recorded with it.
@@ -31,7 +38,7 @@ export class VoteKeeper {
   private mayStand = false;
   private unrecorded: NewFlip[] = [];
   /** What etcd has been told, and on which lease. */
-  private told: { readonly vote: Vote; readonly lease: SessionLease } | null = null;
+  private told: Told | null = null;
   private readonly done: Promise<void>;
 
   constructor(
@@ -48,6 +55,14 @@ export class VoteKeeper {
   say(vote: Vote, flip: NewFlip | null): void {
     this.vote = vote;
     if (flip) this.unrecorded = [...this.unrecorded, flip].slice(-MOST_UNRECORDED);
+    this.bell.ring();
+  }
+
+  /** Etcd has no vote of this instance, as of that revision: somebody has deleted it, if it was put before. */
+  missed(revision: bigint): void {
+    if (!this.told || revision < this.told.revision) return;
+    this.told.lease.signal.removeEventListener('abort', this.bell.ring);
+    this.told = null;
     this.bell.ring();
   }
 
@@ -114,7 +129,7 @@ export class VoteKeeper {
     const voting = [{ request_put: put }, ...flips, this.flips.count()];
     const isFirst = !this.mayStand;
     this.mayStand = true;
-    const { responses } = await client.txn(
+    const { header, responses } = await client.txn(
       isFirst
         ? { compare: [this.nobodyVotes()], success: [this.noWord(), ...voting], failure: voting }
         : { compare: [], success: voting, failure: [] },
@@ -126,7 +141,7 @@ export class VoteKeeper {
       // The next lease is to carry it too.
       lease.signal.addEventListener('abort', this.bell.ring, { once: true });
     }
-    this.told = { vote, lease };
+    this.told = { vote, lease, revision: BigInt(header.revision) };
     if (recorded.length > 0) await this.flips.prune(responses.at(-1));
   }
 
