@@ -1,9 +1,15 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdPermissionDeniedError } from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
+import {
+  WriteBatcherClosedError,
+  WriteBatcherFullError,
+} from '../../../libs/etcd-coordination/src/transaction/write-batcher.errors.js';
 import { availableEtcdLines } from '../../support/etcd-binaries.js';
 import { enableAuth, putKey } from '../../support/etcd-admin.js';
 import { EtcdServer } from '../../support/etcd-server.js';
 import { GrpcProxy } from '../../support/grpc-proxy.js';
+import { waitFor } from '../../support/wait-for.js';
 import { serversUnderTest, type ServerUnderTest } from '../watch/servers.js';
 import { outcomes, startBatcher } from './batchers.js';
 import { freshPrefix, NAMESPACE } from './transactions.js';
@@ -32,7 +38,7 @@ describe.each(await serversUnderTest())('merged reads, $name', ({ start }) => {
     expect(client.requestsSent - before).toBe(2);
     for (const [n, value] of read.entries()) {
       expect(value?.text()).toBe(n % 200 < 150 ? `of ${names[n % 200]}` : undefined);
-      expect(value).toBe(read[n % 200]);
+      expect(value?.revision).toBe(read[n % 200]?.revision);
       expect(value?.key).toBe(value ? names[n % 200] : undefined);
     }
     expect(batcher.stats).toMatchObject({ reads: 400, readCalls: 2 });
@@ -74,6 +80,59 @@ describe.each(await serversUnderTest())('merged reads, $name', ({ start }) => {
     const read = batcher.get(key, { signal: controller.signal });
     controller.abort(reason);
     await expect(read).rejects.toBe(reason);
+    await batcher.flush();
+    // It was not asked for any more.
+    expect(batcher.stats).toMatchObject({ reads: 2, readCalls: 1 });
+  });
+
+  it('make room when they are withdrawn, and hold no signal when there is none', async () => {
+    const { batcher } = await startBatcher(server.endpoint, { maxPending: 1 });
+    const key = `${freshPrefix()}key`;
+    const [first, refused] = [new AbortController(), new AbortController()];
+    const early = outcomes([batcher.get(key, { signal: first.signal })]);
+    const full = outcomes([batcher.get(key, { signal: refused.signal })]);
+    expect((await full)[0]).toBeInstanceOf(WriteBatcherFullError);
+    expect(getEventListeners(refused.signal, 'abort')).toEqual([]);
+    first.abort();
+    expect((await early)[0]).toBe(first.signal.reason);
+    expect(getEventListeners(first.signal, 'abort')).toEqual([]);
+    await batcher.get(key);
+    const late = new AbortController();
+    const room = outcomes([batcher.get(key, { signal: late.signal })]);
+    late.abort();
+    const next = batcher.get(key);
+    expect(await next).toBeNull();
+    expect(await room).toEqual([late.signal.reason]);
+  });
+
+  it('are refused, if they still wait when the time to close is over', async () => {
+    const { batcher } = await startBatcher(proxy.url);
+    const prefix = freshPrefix();
+    const fault = proxy.holdAnswer('KV/Range', { times: 2 });
+    const sent: Promise<unknown>[] = [];
+    for (const n of [1, 2]) {
+      sent.push(batcher.get(`${prefix}${n}`));
+      await waitFor(() => batcher.stats.readCalls === n, { what: 'the read to be sent' });
+    }
+    await fault.happened;
+    const waiting = outcomes([batcher.get(`${prefix}3`)]);
+    const closed = batcher.close(20);
+    expect((await waiting)[0]).toBeInstanceOf(WriteBatcherClosedError);
+    proxy.clearFaults();
+    expect(await Promise.all(sent)).toEqual([null, null]);
+    await closed;
+  });
+
+  it('give each caller bytes of its own, and keep no large answer in memory', async () => {
+    const { batcher } = await startBatcher(server.endpoint);
+    const prefix = freshPrefix();
+    await batcher.put(`${prefix}small`, 'small');
+    await batcher.put(`${prefix}large`, Buffer.alloc(300_000));
+    const names = ['small', 'small', 'large'].map((name) => prefix + name);
+    const [one, other] = await Promise.all(names.map((name) => batcher.get(name)));
+    expect(one!.value.buffer.byteLength).toBeLessThan(20_000);
+    one!.value.write('SMALL');
+    expect(other!.text()).toBe('small');
   });
 });
 

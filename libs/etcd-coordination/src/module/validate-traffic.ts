@@ -6,6 +6,7 @@ import { SWITCH_KIND } from '../traffic/switches/switch-rule.js';
 import { InvalidTrafficRuleError } from '../traffic/traffic.errors.js';
 import {
   readWriteBatcherOptions,
+  WRITE_BATCHER_OPTIONS,
   type WriteBatcherOptions,
 } from '../transaction/write-batcher-options.js';
 import { InvalidWriteBatcherOptionsError } from '../transaction/write-batcher.errors.js';
@@ -25,8 +26,7 @@ export function readTraffic(options: OptionReader): Required<TrafficOptions> {
 
 /** @throws {InvalidOptionError} naming the option of `batcher` that cannot be */
 export function readBatcher(options: OptionReader): Required<WriteBatcherOptions> {
-  const known = ['windowMs', 'maxOperations', 'maxBytes', 'maxPending', 'maxPendingBytes'];
-  options.group('batcher', known);
+  options.group('batcher', WRITE_BATCHER_OPTIONS);
   try {
     return readWriteBatcherOptions(options.optional('batcher'));
   } catch (error) {

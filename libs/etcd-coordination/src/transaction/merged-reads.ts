@@ -1,3 +1,4 @@
+import type { IKeyValue } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { isOfOnePart } from '../client/txn-merger.js';
 import { WatchedValue } from '../watch/watched-value.js';
@@ -14,7 +15,14 @@ interface SameRead {
   /** Relative to the namespace. */
   readonly name: string;
   readonly key: Buffer;
-  readonly asked: { readonly told: Told<WatchedValue | null>; readonly round: Round }[];
+  readonly asked: Set<AskedRead>;
+}
+
+/** One who reads a key. */
+export interface AskedRead {
+  readonly told: Told<WatchedValue | null>;
+  readonly round: Round;
+  readonly same: SameRead;
 }
 
 /**
@@ -39,18 +47,39 @@ export class MergedReads {
     this.turns = new SendTurns(client.clock, 0, () => this.sendWaiting());
   }
 
-  /** @throws WriteBatcherFullError if too many wait */
-  ask(name: string, key: Buffer, told: Told<WatchedValue | null>): void {
+  /** @throws WriteBatcherFullError if so many wait that no other may */
+  assertRoom(name: string): void {
     if (this.pending >= this.maxPending) {
       throw new WriteBatcherFullError(name, `${this.pending} reads`, 'maxPending');
     }
+  }
+
+  ask(name: string, key: Buffer, told: Told<WatchedValue | null>): AskedRead {
     this.asked += 1;
     this.pending += 1;
-    const waiting = { told, round: this.unanswered.begin() };
-    const same = this.waiting.get(name);
-    if (same) same.asked.push(waiting);
-    else this.waiting.set(name, { name, key, asked: [waiting] });
+    let same = this.waiting.get(name);
+    if (!same) this.waiting.set(name, (same = { name, key, asked: new Set() }));
+    const read = { told, round: this.unanswered.begin(), same };
+    same.asked.add(read);
     this.turns.hurry();
+    return read;
+  }
+
+  /** Rejects a read. If it was not sent, it will not be, unless others wait for the same. */
+  withdraw(read: AskedRead, reason: unknown): void {
+    const { same, told } = read;
+    if (this.waiting.get(same.name) === same) {
+      this.settle(read);
+      if (same.asked.size === 0) this.waiting.delete(same.name);
+    }
+    told.reject(reason);
+  }
+
+  /** Rejects all that is not sent, each with what `reason` makes of its key. */
+  withdrawAll(reason: (name: string) => Error): void {
+    for (const { name, asked } of [...this.waiting.values()]) {
+      for (const read of [...asked]) this.withdraw(read, reason(name));
+    }
   }
 
   /** Resolves when all are answered that were asked for before. */
@@ -83,8 +112,8 @@ export class MergedReads {
       const { answers } = await readTogether(this.client, requests);
       for (const [index, same] of batch.entries()) {
         const kv = answers[index]!.kvs[0];
-        const value = kv ? WatchedValue.of(same.name, kv) : null;
-        this.tell(same, (told) => told.resolve(value));
+        const isShared = same.asked.size > 1;
+        this.tell(same, (told) => told.resolve(kv ? valueOf(same.name, kv, isShared) : null));
       }
     } catch (error) {
       if (batch.length === 1 || !isOfOnePart(error)) {
@@ -102,10 +131,23 @@ export class MergedReads {
   }
 
   private tell({ asked }: SameRead, how: (told: Told<WatchedValue | null>) => void): void {
-    for (const { told, round } of asked) {
-      this.pending -= 1;
-      this.unanswered.end(round);
-      how(told);
+    for (const read of [...asked]) {
+      this.settle(read);
+      how(read.told);
     }
   }
+
+  /** It is none of those any more that wait for an answer. */
+  private settle(read: AskedRead): void {
+    read.same.asked.delete(read);
+    this.pending -= 1;
+    this.unanswered.end(read.round);
+  }
+}
+
+/** Nobody else has its bytes, and they keep no answer in memory that is much larger. */
+function valueOf(name: string, kv: IKeyValue, isShared: boolean): WatchedValue {
+  const { value } = kv;
+  if (!isShared && value.length * 2 >= value.buffer.byteLength) return WatchedValue.of(name, kv);
+  return WatchedValue.of(name, { ...kv, value: Buffer.from(value) });
 }

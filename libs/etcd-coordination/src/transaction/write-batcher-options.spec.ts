@@ -27,3 +27,10 @@ it('refuses what is no object', () => {
   expect(() => readWriteBatcherOptions(5)).toThrow(InvalidWriteBatcherOptionsError);
   expect(() => readWriteBatcherOptions(null)).toThrow('give an object, or nothing');
 });
+
+it('refuses what it does not know, and says what it knows', () => {
+  const read = () => readWriteBatcherOptions({ maxPendings: 5 });
+  expect(read).toThrow(InvalidWriteBatcherOptionsError);
+  expect(read).toThrow('"maxPendings" of the write batcher is not known; give none, or one of');
+  expect(read).toThrow('maxPending, maxPendingBytes');
+});

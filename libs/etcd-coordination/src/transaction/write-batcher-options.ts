@@ -29,9 +29,18 @@ export interface WriteBatcherOptions {
   readonly maxPendingBytes?: number;
 }
 
+/** What options there are. */
+export const WRITE_BATCHER_OPTIONS: readonly string[] = [
+  'windowMs',
+  'maxOperations',
+  'maxBytes',
+  'maxPending',
+  'maxPendingBytes',
+] satisfies (keyof WriteBatcherOptions)[];
+
 const MIB = 2 ** 20;
 /** etcd's default `--max-request-bytes`. */
-const MAX_REQUEST_BYTES = 1.5 * MIB;
+export const MAX_REQUEST_BYTES = 1.5 * MIB;
 
 /** @throws InvalidWriteBatcherOptionsError naming the option and the cure */
 export function readWriteBatcherOptions(given: unknown = {}): Required<WriteBatcherOptions> {
@@ -39,6 +48,11 @@ export function readWriteBatcherOptions(given: unknown = {}): Required<WriteBatc
     throw new InvalidWriteBatcherOptionsError('batcher', shown(given), 'an object, or nothing');
   }
   const options = given as Record<string, unknown>;
+  for (const name of Object.keys(options)) {
+    if (WRITE_BATCHER_OPTIONS.includes(name)) continue;
+    const known = `none, or one of those that there are: ${WRITE_BATCHER_OPTIONS.join(', ')}`;
+    throw new InvalidWriteBatcherOptionsError(name, 'not known', known);
+  }
   const { windowMs = 0 } = options;
   if (typeof windowMs !== 'number' || !(windowMs >= 0 && windowMs <= 60_000)) {
     const cure = 'milliseconds from 0, one turn of the event loop, to 60000';

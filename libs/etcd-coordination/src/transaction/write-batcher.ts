@@ -15,7 +15,11 @@ import {
   type PutOptions,
   type TransactionValue,
 } from './transaction-options.js';
-import { readWriteBatcherOptions, type WriteBatcherOptions } from './write-batcher-options.js';
+import {
+  MAX_REQUEST_BYTES,
+  readWriteBatcherOptions,
+  type WriteBatcherOptions,
+} from './write-batcher-options.js';
 import { WriteBatcherClosedError, WriteBatcherFullError } from './write-batcher.errors.js';
 
 /** How a write, or a read, waits. */
@@ -62,7 +66,8 @@ const REQUEST_BYTES = 1024;
  * one of the writes that went together, it fails alone, and the others are sent without it.
  *
  * What is known of a write whose answer was lost is what its transaction's mark says, as with
- * {@link EtcdTransactions}: nothing that may have been applied is sent again.
+ * {@link EtcdTransactions}: nothing that may have been applied is sent again. With etcd's RBAC, the
+ * connection's user needs to read and write what is below `<namespace>/transaction/`, for the marks.
  */
 export class WriteBatcher {
   private readonly client: EtcdClient;
@@ -87,14 +92,20 @@ export class WriteBatcher {
       session,
       committer: new Committer(client, this.marks, session),
       // One operation is the mark's.
-      limits: { writes: maxOperations - 1, bytes: maxBytes - REQUEST_BYTES },
+      limits: {
+        writes: maxOperations - 1,
+        bytes: Math.min(maxBytes, MAX_REQUEST_BYTES - REQUEST_BYTES),
+      },
       windowMs,
     });
     this.reads = new MergedReads(client, maxPending);
   }
 
   /**
-   * Puts a key. Resolves when that is applied.
+   * Puts a key. Resolves when that is applied. What is sent may take as long as a plain put,
+   * `timeouts.write`, and is told within twice that at the latest: the rest is for finding out what became
+   * of it, should the answer stay away. Whoever does not await it adds a `.catch()`: else a
+   * rejection that nobody handles ends the process.
    *
    * @throws InvalidTransactionError, ReservedKeyError for what makes no sense; nothing was sent
    * @throws WriteBatcherFullError if too much waits already, WriteBatcherClosedError after the end;
@@ -133,7 +144,11 @@ export class WriteBatcher {
       const signal = readSignal(key, options);
       signal?.throwIfAborted();
       this.assertOpen(key);
-      this.reads.ask(key, whole, ending({ resolve, reject }, signal, reject));
+      this.reads.assertRoom(key);
+      const told = ending({ resolve, reject }, signal, (reason) =>
+        this.reads.withdraw(read, reason),
+      );
+      const read = this.reads.ask(key, whole, told);
     });
   }
 
@@ -198,6 +213,7 @@ export class WriteBatcher {
     const flushed = this.flush();
     if (drainTimeoutMs !== undefined && !(await settledWithin(clock, flushed, drainTimeoutMs))) {
       this.writes.withdrawAll((name) => new WriteBatcherClosedError(name));
+      this.reads.withdrawAll((name) => new WriteBatcherClosedError(name));
     }
     await flushed;
     this.writes.close();
