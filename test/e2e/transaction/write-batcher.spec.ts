@@ -5,6 +5,7 @@ import {
 } from '../../../libs/etcd-coordination/src/client/etcd.errors.js';
 import {
   InvalidTransactionError,
+  NoSessionLeaseError,
   ReservedKeyError,
 } from '../../../libs/etcd-coordination/src/transaction/transaction.errors.js';
 import {
@@ -153,6 +154,51 @@ describe.each(await serversUnderTest())('the write batcher, $name', ({ start }) 
     const behind = batcher.put(`${prefix}key`, 'on none');
     await batcher.put(`${prefix}other`, 'x');
     expect((await behind).revision).toBeGreaterThan((await onLease).revision);
+  });
+
+  it('gathers those that wait for a lease, and withdraws them too', async () => {
+    const { batcher, session } = await startBatcher(server.endpoint);
+    const prefix = freshPrefix();
+    const lost = session.lease!;
+    await revokeLease(server.endpoint, lost.id);
+    session.reportGone(lost);
+    const withdrawn = new AbortController();
+    const names = Array.from({ length: 40 }, (_, n) => `${prefix}${n}`);
+    const writes = outcomes(
+      names.map((name, n) => {
+        const signal = n === 7 ? { signal: withdrawn.signal } : {};
+        return batcher.put(name, 'x', { lease: 'session', ...signal });
+      }),
+    );
+    const reason = new Error('the test withdraws it');
+    withdrawn.abort(reason);
+    const told = await writes;
+    expect(told.filter((one) => one instanceof Error)).toEqual([reason]);
+    expect(batcher.stats).toMatchObject({ transactions: 1, written: 39, pending: 0 });
+    const keys = await keysUnder(server.endpoint, `${NAMESPACE}/${prefix}`);
+    expect(keys.filter(({ lease }) => lease === session.lease!.id)).toHaveLength(39);
+  });
+
+  it('lets those on the lease of a session that has ended fail at once', async () => {
+    const { batcher, session } = await startBatcher(server.endpoint);
+    const prefix = freshPrefix();
+    await session.close();
+    const told = await outcomes([
+      batcher.put(`${prefix}a`, 'x', { lease: 'session' }),
+      batcher.put(`${prefix}b`, 'x', { lease: 'session' }),
+      batcher.put(`${prefix}a`, 'y', { lease: 'session' }),
+      batcher.put(`${prefix}c`, 'x'),
+    ]);
+    for (const one of told.slice(0, 3)) expect(one).toBeInstanceOf(NoSessionLeaseError);
+    expect(told[3]).toHaveProperty('revision');
+    expect(batcher.stats).toMatchObject({ failed: 3, pending: 0 });
+  });
+
+  it('gathers small writes however few bytes a transaction is to have', async () => {
+    const { batcher } = await startBatcher(server.endpoint, { maxBytes: 1024 });
+    const prefix = freshPrefix();
+    await Promise.all([1, 2, 3, 4].map((n) => batcher.put(`${prefix}${n}`, 'x')));
+    expect(batcher.stats.transactions).toBe(1);
   });
 
   it('refuses what makes no sense before anything is sent', async () => {

@@ -38,6 +38,8 @@ export class BatchQueue {
   /** What can be sent, oldest first. */
   private readonly ready = new Set<QueuedWrite>();
   private bytes = 0;
+  /** Those whose turn it is, and that cannot be sent yet. */
+  private readonly parked = new Set<QueuedWrite>();
   /** What waits behind the one of its key that is ready or out. Null for nothing. */
   private readonly keys = new Map<string, QueuedWrite[] | null>();
 
@@ -80,6 +82,23 @@ export class BatchQueue {
     this.bytes += write.bytes;
   }
 
+  /** One whose turn it is waits for something else. */
+  park(write: QueuedWrite): void {
+    this.parked.add(write);
+  }
+
+  /** Those that are parked, oldest first, and are not any more: each has its turn again. */
+  unpark(): void {
+    const writes = [...this.parked];
+    this.parked.clear();
+    for (const write of writes) this.onTurn(write);
+  }
+
+  /** Those that wait for something else, oldest first. */
+  get parkedOnes(): QueuedWrite[] {
+    return [...this.parked];
+  }
+
   /** The next transaction's writes, each of another key: at least one, if any is ready. */
   take(): QueuedWrite[] {
     const batch: QueuedWrite[] = [];
@@ -109,6 +128,10 @@ export class BatchQueue {
       this.release(write);
       return true;
     }
+    if (this.parked.delete(write)) {
+      this.release(write);
+      return true;
+    }
     const behind = this.keys.get(write.name);
     const index = behind?.indexOf(write) ?? -1;
     if (index < 0) return false;
@@ -118,6 +141,10 @@ export class BatchQueue {
 
   /** What is not sent yet, those that are ready first. */
   waiting(): QueuedWrite[] {
-    return [...this.ready, ...[...this.keys.values()].flatMap((behind) => behind ?? [])];
+    return [
+      ...this.ready,
+      ...this.parked,
+      ...[...this.keys.values()].flatMap((behind) => behind ?? []),
+    ];
   }
 }

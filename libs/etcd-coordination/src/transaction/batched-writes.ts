@@ -10,8 +10,10 @@ import {
 } from './batch-queue.js';
 import { BatchSender } from './batch-sender.js';
 import type { Committer, PlannedWrite } from './committer.js';
+import { LeaseWait } from './lease-wait.js';
 import { Rounds } from './rounds.js';
 import { SendTurns } from './send-turns.js';
+import { NoSessionLeaseError } from './transaction.errors.js';
 
 /** What batched writes are made with. */
 export interface BatchedWritesDeps {
@@ -29,6 +31,7 @@ export interface BatchedWritesDeps {
 export class BatchedWrites {
   private readonly client: EtcdClient;
   private readonly session: EtcdSession | undefined;
+  private readonly leaseWait: LeaseWait | null;
   private readonly queue: BatchQueue;
   private readonly sender: BatchSender;
   private readonly turns: SendTurns;
@@ -46,6 +49,12 @@ export class BatchedWrites {
     this.client = client;
     this.session = session;
     this.queue = new BatchQueue(limits, (write) => this.onTurn(write));
+    this.leaseWait = session
+      ? new LeaseWait(client, session, {
+          ready: () => this.queue.unpark(),
+          missed: (since, error) => this.giveUpOnLease(since, error),
+        })
+      : null;
     this.turns = new SendTurns(client.clock, windowMs, () => this.sendReady());
     this.sender = new BatchSender(client, committer, {
       written: (write, revision) => {
@@ -105,8 +114,13 @@ export class BatchedWrites {
   }
 
   private onTurn(write: QueuedWrite): void {
-    // It waits for a lease, and nobody else is to wait with it.
-    if (write.lease === 'session' && !this.session?.lease) return void this.send([write]);
+    if (write.lease === 'session' && !this.session?.lease) {
+      // There will be none: it fails, and nobody else is to be taken apart for that.
+      if (!this.leaseWait) return void this.send([write]);
+      // It waits with others that need one, and with nobody else.
+      this.queue.park(write);
+      return this.leaseWait.begin();
+    }
     this.queue.makeReady(write);
     this.sendSoon(write.acceptedAt);
   }
@@ -140,6 +154,15 @@ export class BatchedWrites {
   private drop({ bytes }: QueuedWrite): void {
     this.held -= 1;
     this.heldBytes -= bytes;
+  }
+
+  /** True if others wait that came later. */
+  private giveUpOnLease(since: number, error: unknown): boolean {
+    for (const write of this.queue.parkedOnes) {
+      if (write.acceptedAt > since) continue;
+      this.withdraw(write, new NoSessionLeaseError(write.name, error));
+    }
+    return this.queue.parkedOnes.length > 0;
   }
 
   /** While etcd does not answer, nobody waits for longer than a write may take. */
