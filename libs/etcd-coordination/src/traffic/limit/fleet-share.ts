@@ -33,6 +33,8 @@ const FAREWELL_MS = 1000;
 export interface ShareNow {
   /** What it may use: its own share, less what is lent, with what is borrowed. */
   readonly rate: number;
+  /** What that is, or will be, as the others reckon with it; so it stands while it may use nothing. */
+  readonly part: number;
   readonly members: number;
   readonly lent: number;
   readonly borrowed: number;
@@ -121,11 +123,11 @@ export class FleetShare {
     const { rate: borrowed, until } = this.borrowed.rate(now, this.self, this.lenders(now), share);
     const lent = this.lent.rate(now, share);
     const out = this.outFor(now);
-    const isOut = out !== null;
-    const rate = isOut ? 0 : share - lent + borrowed;
+    const part = share - lent + borrowed;
+    const rate = out === null ? part : 0;
     const isConfirmed = this.presence.isConfirmed(now, MISSED_BEATS * this.everyMs);
     const isSoUntil = Math.min(until, now + REFRESH_MS);
-    return { rate, members, lent, borrowed, isConfirmed, out, until: isSoUntil };
+    return { rate, part, members, lent, borrowed, isConfirmed, out, until: isSoUntil };
   }
 
   private outFor(now: number): RateLimitRefusal | null {

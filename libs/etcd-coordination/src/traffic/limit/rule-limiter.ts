@@ -14,7 +14,7 @@ const UNKNOWN_WAIT_MS = 1000;
 /** Of the calls that have no key, where each key has a limit of its own. */
 const NO_KEY = '';
 const WHOLE: ShareNow = {
-  ...{ rate: 1, members: 1, lent: 0, borrowed: 0 },
+  ...{ rate: 1, part: 1, members: 1, lent: 0, borrowed: 0 },
   ...{ isConfirmed: true, out: null, until: Infinity },
 };
 
@@ -83,15 +83,16 @@ export class RuleLimiter {
     if (typeof cost !== 'number' || !(cost > 0 && cost <= rule.burst)) this.assertCost(cost);
     if (rule.key === 'none' && key !== undefined) assertKey(this.document.name, this.declared);
     const bucket = rule.key === 'none' ? this.bucket : this.keys.of(key ?? NO_KEY, now, pace);
-    const allowed = this.present.rate > 0 && bucket.take(now, cost, pace);
+    const isOut = this.present.rate === 0;
+    const allowed = !isOut && bucket.take(now, cost, pace);
     if (this.share) this.offered += cost;
     if (!allowed) this.wasRefused = true;
     return {
       allowed,
       refusal: allowed ? null : (this.present.out ?? 'used-up'),
       limit: rule.limit,
-      remaining: this.present.rate > 0 ? bucket.tokens : 0,
-      retryAfterMs: allowed ? 0 : finite(bucket.waitMs(cost, pace)),
+      remaining: isOut ? 0 : bucket.tokens,
+      retryAfterMs: allowed ? 0 : isOut ? UNKNOWN_WAIT_MS : finite(bucket.waitMs(cost, pace)),
       resetMs: finite(bucket.waitMs(pace.capacity, pace)),
     };
   }
@@ -123,11 +124,12 @@ export class RuleLimiter {
   private refresh(now: number): void {
     const before = this.present;
     const present = this.share?.now(now) ?? WHOLE;
-    const { rate, members, lent, borrowed } = present;
+    const { rate, part, members, lent, borrowed } = present;
     const { limit, windowMs, burst } = this.rule;
     const perMs = (limit / windowMs) * rate;
-    // A process that has any share has room for one call.
-    const capacity = Math.max(1, burst * rate);
+    // A process that has any share has room for one call. While it may use nothing it does not fill up, but
+    // keeps what it has: a key that has used nothing is not to be taken for one that has used up all.
+    const capacity = Math.max(1, burst * part);
     if (perMs !== this.pace.perMs || capacity !== this.pace.capacity) {
       this.fill(Math.min(now, before.until));
       this.pace = { perMs, capacity };
