@@ -33,3 +33,39 @@ describe("a fleet's limit by key", () => {
     expect([stage.admitted(30, 'half'), stage.admitted(30, 'frugal')]).toEqual([5, 10]);
   });
 });
+
+describe('a newcomer to a limit of few calls', () => {
+  const TWO: RateLimitOptions = { limit: 2, windowMs: 60_000, mode: 'fleet' };
+
+  it.each([
+    ['all calls together', TWO, undefined],
+    ['each key', { ...TWO, burst: 1, key: 'user' } as const, 'ada'],
+  ])('begins with one call for %s, once it has joined, and no more', async (_of, rule, key) => {
+    stage = new ShareStage(rule);
+    expect(stage.limiter.check(key, 1)).toMatchObject({ allowed: false, refusal: 'joining' });
+    await stage.join();
+    expect(stage.admitted(5, key)).toBe(1);
+    await stage.clock.advance(29_000);
+    expect(stage.admitted(5, key)).toBe(0);
+    await stage.clock.advance(1000);
+    expect(stage.admitted(5, key)).toBe(1);
+  });
+
+  it('begins with the part of a call that its share has room for', async () => {
+    stage = new ShareStage(TWO);
+    stage.say('other');
+    await stage.join();
+    expect(stage.admitted(5)).toBe(0);
+    await stage.clock.advance(30_000);
+    expect(stage.admitted(5)).toBe(1);
+  });
+
+  it('begins with one call of a limit of many, and earns the rest', async () => {
+    await joined({ limit: 600, windowMs: 60_000, burst: 100, mode: 'fleet' });
+    // With what came in the half second since.
+    expect(stage.admitted(100)).toBe(1 + 5);
+    stage.turn({ mode: 'instance' });
+    stage.turn({ mode: 'fleet' });
+    expect(stage.admitted(100)).toBe(0);
+  });
+});

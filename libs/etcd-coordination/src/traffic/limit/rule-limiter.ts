@@ -21,7 +21,9 @@ const WHOLE: ShareNow = {
 /** One rule in this process: its numbers, its share, and what of it is used up. */
 export class RuleLimiter {
   private readonly logger = new Logger('RateLimiter');
-  private readonly bucket: TokenBucket;
+  private bucket: TokenBucket;
+  /** Whether it is yet to have anything of a fleet's limit. */
+  private isNewcomer: boolean;
   private keys: KeyBuckets;
   private pace: BucketPace = { perMs: 0, capacity: Infinity };
   private share: FleetShare | null = null;
@@ -46,8 +48,8 @@ export class RuleLimiter {
     this.clock = ground.client.clock;
     const { mode, burst } = this.rule;
     const now = this.clock.now();
-    // A newcomer to a fleet has yet to earn what it may use.
-    this.bucket = new TokenBucket(mode === 'fleet' ? 0 : burst, now);
+    this.isNewcomer = mode === 'fleet';
+    this.bucket = new TokenBucket(this.isNewcomer ? 0 : burst, now);
     this.keys = new KeyBuckets();
     this.unsubscribe = document.onChange(() => this.turned());
     this.turned();
@@ -134,6 +136,7 @@ export class RuleLimiter {
       this.fill(Math.min(now, before.until));
       this.pace = { perMs, capacity };
     }
+    if (this.isNewcomer && rate > 0) this.welcome(now, burst * part);
     this.present = present;
     const isSame =
       before.rate === rate &&
@@ -142,6 +145,16 @@ export class RuleLimiter {
       before.borrowed === borrowed &&
       before.isConfirmed === present.isConfirmed;
     if (!isSame) this.changed();
+  }
+
+  /**
+   * A newcomer has yet to earn its burst. It begins with no more than one call, or as much of one as its share
+   * has room for: with none, a limit of a few calls a minute would refuse all of them after each start, and let
+   * none through where starts are frequent. So each start may add that one call to what the limit lets through.
+   */
+  private welcome(now: number, room: number): void {
+    this.isNewcomer = false;
+    this.bucket = new TokenBucket(Math.min(1, room), now);
   }
 
   /** Brings everything up to that moment, at the pace that held until then. */
