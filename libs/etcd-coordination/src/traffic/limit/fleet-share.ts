@@ -64,7 +64,9 @@ export class FleetShare {
   private readonly members: ShareMembers;
   private readonly view: ShareView;
   private readonly presence: Presence;
-  private readonly lent = new Lent();
+  private readonly lent = new Lent((to, now) =>
+    this.members.counts(to, now, this.view.isAfterOutage),
+  );
   private readonly borrowed = new Borrowed();
   private readonly demand: Demand;
   private readonly bell: Bell;

@@ -69,3 +69,23 @@ describe('a newcomer to a limit of few calls', () => {
     expect(stage.admitted(100)).toBe(0);
   });
 });
+
+describe('a share that was lent', () => {
+  it('is back as soon as its borrower is taken for dead', async () => {
+    await joined({ limit: 1000, windowMs: 1000, mode: 'fleet' });
+    const borrow = () => stage.say('other', { everyMs: 500, want: 0.4, forMs: 3000 });
+    const use = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        stage.admitted(1);
+        await stage.clock.advance(100);
+      }
+    };
+    for (let beat = 0; beat < 4; beat += 1) {
+      borrow();
+      await use(500);
+    }
+    expect(stage.limiter.shareNow).toMatchObject({ members: 2, lent: 0.4 });
+    await use(2000);
+    expect(stage.limiter.shareNow).toMatchObject({ members: 1, lent: 0, rate: 1 });
+  });
+});

@@ -15,7 +15,7 @@ describe('what is lent', () => {
     const delay = fc.nat({ max: 8000 });
     fc.assert(
       fc.property(delay, delay, delay, delay, (toLender, answer, toBorrower, later) => {
-        const [borrowed, lent] = [new Borrowed(), new Lent()];
+        const [borrowed, lent] = [new Borrowed(), new Lent(() => true)];
         borrowed.asked(1, 0, D);
         const askedAt = toLender;
         const [grant] = grantsFor(
@@ -38,17 +38,17 @@ describe('what is lent', () => {
   it('is shared by those who ask, within what can be spared', () => {
     const requests = [0.1, 0.3].map((want, index) => ({ from: `b${index}`, beat: 7, want }));
     const means = { share: QUARTER, demand: 0.05, lenders: 1 };
-    const grants = grantsFor(requests, means, new Lent(), 0);
+    const grants = grantsFor(requests, means, new Lent(() => true), 0);
     const spare = QUARTER - 0.05 * 1.3;
     expect(grants.map(({ rate }) => rate)).toEqual([
       expect.closeTo(spare / 4, 5),
       expect.closeTo((spare * 3) / 4, 5),
     ]);
-    expect(grantsFor(requests, { ...means, demand: QUARTER }, new Lent(), 0)).toEqual([]);
+    expect(grantsFor(requests, { ...means, demand: QUARTER }, new Lent(() => true), 0)).toEqual([]);
   });
 
   it('is not lent to the next one while the first may count on it', () => {
-    const lent = new Lent();
+    const lent = new Lent(() => true);
     const means = { share: QUARTER, demand: 0, lenders: 1 };
     const first = grantsFor([{ from: 'a', beat: 1, want: 1 }], means, lent, 0);
     lent.lend(1, first, () => D)(0);
@@ -58,7 +58,7 @@ describe('what is lent', () => {
   });
 
   it('is back at once when the borrower has heard that it is', () => {
-    const [borrowed, lent] = [new Borrowed(), new Lent()];
+    const [borrowed, lent] = [new Borrowed(), new Lent(() => true)];
     borrowed.asked(1, 0, D);
     const grant = { to: 'b', beat: 1, rate: 0.1 };
     lent.lend(4, [grant], () => D)(0);
@@ -72,6 +72,20 @@ describe('what is lent', () => {
     expect(lent.rate(30, QUARTER)).toBe(0.1);
     lent.returned('b', 5);
     expect(lent.rate(30, QUARTER)).toBe(0);
+  });
+
+  it('is free while its borrower is taken for dead, and not any more when that one is back', () => {
+    let isThere = true;
+    const lent = new Lent(() => isThere);
+    const grant = { to: 'b', beat: 1, rate: 0.1 };
+    lent.lend(1, [grant], () => D)(0);
+    isThere = false;
+    expect(lent.rate(1, QUARTER)).toBe(0);
+    const second = [{ from: 'c', beat: 1, want: 1 }];
+    const means = { share: QUARTER, demand: 0, lenders: 1 };
+    expect(grantsFor(second, means, lent, 1)[0]!.rate).toBeCloseTo(LENDABLE * QUARTER, 5);
+    isThere = true;
+    expect([lent.rate(D - 1, QUARTER), lent.rate(D, QUARTER)]).toEqual([0.1, 0]);
   });
 
   it('is nothing to give back to a lender that has crashed', () => {
@@ -88,7 +102,7 @@ describe('what is lent', () => {
   });
 
   it('shrinks with the share of its lender, as both see it', () => {
-    const [borrowed, lent] = [new Borrowed(), new Lent()];
+    const [borrowed, lent] = [new Borrowed(), new Lent(() => true)];
     borrowed.asked(1, 0, D);
     const grant = { to: 'b', beat: 1, rate: LENDABLE * 0.5 };
     lent.lend(1, [grant], () => D)(0);

@@ -12,6 +12,11 @@ const TRIFLE = 0.05;
 export class Lent {
   private readonly grants = new Map<string, { beat: number; rate: number; until: number }[]>();
 
+  constructor(
+    /** Whether a borrower is there to use it: what was lent to one that is taken for dead is free, as its share is. */
+    private readonly isThere: (borrower: string, now: number) => boolean,
+  ) {}
+
   /** How much that is by now, of a share. */
   rate(now: number, share: number): number {
     let sum = 0;
@@ -24,8 +29,10 @@ export class Lent {
     const standing = this.grants.get(borrower)?.filter(({ until }) => now < until) ?? [];
     if (standing.length === 0) this.grants.delete(borrower);
     else this.grants.set(borrower, standing);
+    // Not forgotten: one that was silent only, and is heard of again, may count on it still.
+    if (standing.length === 0 || !this.isThere(borrower, now)) return 0;
     // It goes by one of them at a time: the newest that it has seen.
-    return Math.max(0, ...standing.map(({ rate }) => rate));
+    return Math.max(...standing.map(({ rate }) => rate));
   }
 
   /** Those who may count on something. */

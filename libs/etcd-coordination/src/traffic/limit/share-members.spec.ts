@@ -37,6 +37,9 @@ describe('those who share a limit', () => {
     const [records, sight] = vanished();
     members.take(records, sight);
     expect(members.count(5000, sight.isAfterOutage)).toBe(before);
+    expect(['a', 'c', 'd'].map((id) => members.counts(id, 5000, false))).toEqual([
+      ...[true, true, false],
+    ]);
     expect(members.count(5000 + HOLD_MS, false)).toBe(records.has('me') ? records.size : 3);
     members.take(standing('me', 'a', 'b', 'c'), calm(6000 + HOLD_MS));
     expect(members.count(6000 + HOLD_MS, false)).toBe(4);
@@ -67,6 +70,8 @@ describe('those who share a limit', () => {
       expect(members.count(1500, false)).toBe(4);
       expect(members.count(1501, false)).toBe(3);
       expect(members.count(1501, true)).toBe(4);
+      expect([1500, 1501].map((now) => members.counts('a', now, false))).toEqual([true, false]);
+      expect(['a', 'b'].map((id) => members.counts(id, 1501, true))).toEqual([true, true]);
     });
 
     it('count while the own word is not heard either, and when most are silent', () => {
@@ -80,6 +85,7 @@ describe('those who share a limit', () => {
         hear(now, new Map(first).set('me', record({ everyMs: 500 })));
       }
       expect(members.count(7000, false)).toBe(4);
+      expect(members.counts('a', 7000, false)).toBe(true);
     });
   });
 

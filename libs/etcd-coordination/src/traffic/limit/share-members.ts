@@ -73,8 +73,17 @@ export class ShareMembers {
     let there = 1 + this.held.size;
     for (const { record } of this.others.values()) if (!record.left) there += 1;
     const silent = isAfterOutage ? 0 : this.silentOnes(now);
-    // So many do not die at once: something is wrong with what is heard.
-    return silent > 1 && silent > there / 2 ? there : there - silent;
+    return isMost(silent, there) ? there : there - silent;
+  }
+
+  /** Whether another one's share counts, as {@link count} has it: what it was lent is not free either then. */
+  counts(id: string, now: number, isAfterOutage: boolean): boolean {
+    if (now < (this.held.get(id) ?? -Infinity)) return true;
+    const member = this.others.get(id);
+    if (!member || member.record.left) return false;
+    if (!this.isSilent(member, now)) return true;
+    const there = this.count(now, true);
+    return isAfterOutage || isMost(this.silentOnes(now), there);
   }
 
   /** Whether it says nothing any more, though it would if it were alive. */
@@ -111,4 +120,9 @@ export class ShareMembers {
     for (const id of this.lost.keys()) this.held.set(id, now + HOLD_MS);
     this.lost.clear();
   }
+}
+
+/** So many do not die at once: something is wrong with what is heard. */
+function isMost(silent: number, there: number): boolean {
+  return silent > 1 && silent > there / 2;
 }
