@@ -10,6 +10,9 @@ const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };
 /** So long after an interruption many a lease may have run out whose process is well. */
 const AFTER_OUTAGE_MS = 30_000;
 
+/** How etcd says that a key is on no lease. */
+const NO_LEASE = '0';
+
 interface Held {
   readonly revision: string;
   readonly record: ShareRecord;
@@ -47,10 +50,12 @@ export class ShareView {
     return this.view.restoredMs() < AFTER_OUTAGE_MS;
   }
 
-  /** A record that has not changed is the same object. */
+  /** Of those whose records stand on a lease. A record that has not changed is the same object. */
   records(): Map<string, ShareRecord> {
     const records = new Map<string, ShareRecord>();
-    for (const [key, { mod_revision: revision, value }] of this.view.entries) {
+    for (const [key, { mod_revision: revision, value, lease }] of this.view.entries) {
+      // No process has put what is on none, and nothing would ever take it away.
+      if (lease === NO_LEASE) continue;
       const id = key.slice(this.prefix.length);
       let known = this.held.get(id);
       if (known?.revision !== revision) {
