@@ -23,7 +23,7 @@ describe('the buckets of keys', () => {
   });
 
   it('know long keys apart without keeping them', () => {
-    const keys = new KeyBuckets();
+    const keys = new KeyBuckets(10);
     const long = 'x'.repeat(100_000);
     keys.of(`${long}a`, 0, PACE).take(0, 5, PACE);
     expect(keys.of(`${long}a`, 0, PACE).take(0, 1, PACE)).toBe(false);

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import { TokenBucket, type BucketPace } from './token-bucket.js';
 
-/** Of so many keys a rule knows how much they have used. */
-export const MOST_KEYS = 10_000;
 /** Longer ones are known by their hash: they come from strangers. */
 const LONG_KEY = 64;
 /** How many are looked at to make room for one. */
@@ -22,7 +20,12 @@ export class KeyBuckets {
   /** Goes round and round. */
   private hand: Iterator<[string, TokenBucket]> = this.buckets.entries();
 
-  constructor(private readonly most = MOST_KEYS) {}
+  constructor(
+    /** Of so many keys it is known how much they have used. */
+    public most: number,
+    /** Told whenever a key finds no room, and shares a bucket with others. */
+    private readonly overflows: () => void = () => undefined,
+  ) {}
 
   /** How many keys are known. */
   get size(): number {
@@ -35,6 +38,7 @@ export class KeyBuckets {
     const known = this.buckets.get(id);
     if (known) return known;
     if (this.buckets.size >= this.most && !this.makeRoom(now, pace)) {
+      this.overflows();
       return (this.overflow ??= new TokenBucket(pace.capacity, now));
     }
     const bucket = new TokenBucket(pace.capacity, now);

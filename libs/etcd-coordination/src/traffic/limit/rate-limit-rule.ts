@@ -28,13 +28,21 @@ export interface RateLimitOptions {
    * only a document has turned it to that.
    */
   readonly key?: RateLimitKey;
+  /**
+   * Of so many keys each process knows what they have used; up to 1,000,000, some 150 bytes each. A key that has
+   * all of its limit again needs no room: so it is about as many as call in a window. Those that find none share
+   * one limit, which is said in the log once. Default 10,000.
+   */
+  readonly maxKeys?: number;
 }
 
 /** A limit as it stands, defaults filled in. */
 export type RateLimitRule = Required<RateLimitOptions>;
 
-const FIELDS = ['limit', 'windowMs', 'burst', 'mode', 'key'];
+const FIELDS = ['limit', 'windowMs', 'burst', 'mode', 'key', 'maxKeys'];
 const MOST_CALLS = 1_000_000_000;
+const MOST_KEYS = 1_000_000;
+const DEFAULT_MAX_KEYS = 10_000;
 /** A day: what is counted is lost with the process. */
 const LONGEST_WINDOW_MS = 86_400_000;
 const KEY = /^(none|call|ip|user|header:[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})$/;
@@ -58,7 +66,10 @@ export function readRateLimitRule(this: void, given: unknown): RateLimitRule {
   const smooth = mode === 'fleet' && key === 'none';
   const fallback = smooth ? Math.max(1, Math.round(limit / 10)) : limit;
   const burst = fields.whole('burst', { least: 1, most: MOST_CALLS, unit: 'calls', fallback });
-  return { limit, windowMs, burst, mode, key };
+  const maxKeys = fields.whole('maxKeys', {
+    ...{ least: 1, most: MOST_KEYS, unit: 'keys', fallback: DEFAULT_MAX_KEYS },
+  });
+  return { limit, windowMs, burst, mode, key, maxKeys };
 }
 
 function readKey(fields: RuleReader): RateLimitKey {

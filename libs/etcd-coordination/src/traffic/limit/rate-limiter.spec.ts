@@ -117,6 +117,8 @@ describe('a limit that is turned', () => {
     { mode: 'everywhere' },
     { key: 'cookie' },
     { key: 'header:' },
+    { maxKeys: 0 },
+    { maxKeys: 1_000_001 },
     { limits: 5 },
   ])('cannot have %o', (numbers) => {
     const stage = new LimitStage({ ten: TEN });
@@ -137,6 +139,23 @@ describe('a limit by key', () => {
     expect(admitted(stage, 30, 'b')).toBe(10);
     expect(admitted(stage, 30)).toBe(10);
     expect(admitted(stage, 30, 'a')).toBe(0);
+  });
+});
+
+describe('the keys of a limit', () => {
+  it('are known up to its maxKeys; those beyond share a limit, which is said once, with the cure', () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const stage = new LimitStage({ ten: { ...TEN, key: 'user', maxKeys: 12_000 } });
+    const users = Array.from({ length: 12_020 }, (_, index) => `user-${index}`);
+    const refused = (keys: string[]) => keys.filter((key) => admitted(stage, 1, key) === 0).length;
+    expect(refused(users.slice(0, 12_000))).toBe(0);
+    expect(warn).not.toHaveBeenCalled();
+    expect(refused(users.slice(12_000))).toBe(10);
+    expect(warn).toHaveBeenCalledOnce();
+    expect(warn.mock.calls[0]![0]).toMatch(/12000.*"ten".*raise its "maxKeys"/);
+    stage.turn('ten', { key: 'user', maxKeys: 13_000 });
+    expect(refused(users.slice(12_000))).toBe(0);
+    warn.mockRestore();
   });
 });
 

@@ -36,6 +36,7 @@ export class RuleLimiter {
   /** Whether etcd's word on the rule is known, or what stands in for it. */
   private isKnown = false;
   private isCostSaid = false;
+  private isOverflowSaid = false;
   /** Shares that were given back before. */
   private left: Promise<unknown> = Promise.resolve();
 
@@ -50,7 +51,7 @@ export class RuleLimiter {
     const now = this.clock.now();
     this.isNewcomer = mode === 'fleet';
     this.bucket = new TokenBucket(this.isNewcomer ? 0 : burst, now);
-    this.keys = new KeyBuckets();
+    this.keys = this.noKeys();
     this.unsubscribe = document.onChange(() => this.turned());
     this.turned();
     document.ready().then(
@@ -107,10 +108,11 @@ export class RuleLimiter {
 
   /** The numbers have changed: what was used up stays so. */
   private turned(): void {
-    const { mode, key } = this.rule;
+    const { mode, key, maxKeys } = this.rule;
     if (mode === 'fleet' && !this.share && !this.closed) this.share = this.takePart();
     if (mode === 'instance' && this.share) this.leave(this.share);
-    if (key === 'none' && this.keys.size > 0) this.keys = new KeyBuckets();
+    if (key === 'none' && this.keys.size > 0) this.keys = this.noKeys();
+    this.keys.most = maxKeys;
     this.isCostSaid = false;
     this.refresh(this.clock.now());
     this.changed();
@@ -161,6 +163,18 @@ export class RuleLimiter {
   private fill(now: number): void {
     this.bucket.fill(now, this.pace);
     this.keys.fill(now, this.pace);
+  }
+
+  private noKeys(): KeyBuckets {
+    return new KeyBuckets(this.rule.maxKeys, () => this.sayOverflow());
+  }
+
+  private sayOverflow(): void {
+    if (this.isOverflowSaid) return;
+    this.isOverflowSaid = true;
+    this.logger.warn(
+      `More keys than ${this.rule.maxKeys} are known under the limit "${this.document.name}" at a time: those beyond share one limit, and may be refused for each other. If they are no abuse, raise its "maxKeys", or shorten its "windowMs".`,
+    );
   }
 
   private takePart(): FleetShare {
