@@ -74,6 +74,20 @@ describe('those who share a limit', () => {
       expect(['a', 'b'].map((id) => members.counts(id, 1501, true))).toEqual([true, true]);
     });
 
+    it.each([
+      ['at once when most were silent until their leases ran out', false, 1],
+      ['for a while when it was right after an outage', true, 4],
+    ])('no longer count %s', (_how, isAfterOutage, count) => {
+      const first = beat('a', 'b', 'c');
+      hear(0, first);
+      for (let now = 500; now <= 5000; now += 500) {
+        hear(now, new Map(first).set('me', record({ everyMs: 500 })));
+      }
+      expect(members.count(5000, false)).toBe(4);
+      members.take(beat(), { now: 5400, isAfterOutage });
+      expect(members.count(5400, false)).toBe(count);
+    });
+
     it('count while the own word is not heard either, and when most are silent', () => {
       const first = beat('a', 'b', 'c');
       hear(0, first);

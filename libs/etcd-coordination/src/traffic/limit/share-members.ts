@@ -26,7 +26,8 @@ export interface ShareSight {
  *
  * Whoever comes counts at once. Whoever says farewell, or is gone alone, does not any more. Those who
  * vanish together, or with this process's own record, or right after an outage, have most likely lost
- * their leases and not their lives: they count on until they are back, or have had the time for it.
+ * their leases and not their lives: they count on until they are back, or have had the time for it. Not so
+ * those who had been silent until their leases ran out, while this process heard itself all along.
  */
 export class ShareMembers {
   readonly others = new Map<string, ShareMember>();
@@ -50,10 +51,10 @@ export class ShareMembers {
   take(records: ReadonlyMap<string, ShareRecord>, sight: ShareSight): void {
     const { now } = sight;
     const gone: string[] = [];
-    for (const [id, { record }] of this.others) {
+    for (const [id, member] of this.others) {
       if (records.has(id)) continue;
       this.others.delete(id);
-      if (!record.left) gone.push(id);
+      if (!member.record.left && !this.hasDied(member, sight)) gone.push(id);
     }
     const isOwnLost = this.isSeen && !records.has(this.self);
     this.isSeen = records.has(this.self);
@@ -93,6 +94,11 @@ export class ShareMembers {
     // Only who hears itself can say that others are silent.
     if (now - this.ownHeardAt > 2 * everyMs) return false;
     return now - Math.max(heardAt, this.hearsSince) > MISSED_BEATS * everyMs;
+  }
+
+  /** Whether one whose record is gone said nothing long before, while all was well with what is heard. */
+  private hasDied(member: ShareMember, { now, isAfterOutage }: ShareSight): boolean {
+    return !isAfterOutage && this.isSilent(member, now);
   }
 
   private silentOnes(now: number): number {
