@@ -1,7 +1,10 @@
 import { HttpStatusError } from '../client/http-status.error.js';
 import { EtcdCoordinationError } from '../client/coordination.error.js';
 
-/** No instance of a service can take a call now. HTTP 503 if nobody handles it. */
+/**
+ * No instance of a service can take a call now. HTTP 503 if nobody handles it. Why one of them is not up, if it
+ * says so, is the `cause`: for the log, and not for whoever called.
+ */
 export class NoInstanceError extends HttpStatusError {
   readonly statusCode = 503;
 

@@ -86,6 +86,7 @@ describe('who can be chosen', () => {
     expect(stage.fleet.describe()).toBe(
       'of its instances there are 1 starting, 1 draining, 2 down',
     );
+    expect(stage.fleet.whyNotUp()).toBeNull();
     const word = {
       state: 'starting',
       source: 'instance',
@@ -93,9 +94,7 @@ describe('who can be chosen', () => {
       reason: '"db" said "no"',
     } as const;
     stage.change([serviceInstance('d', { state: 'starting', words: [word] })]);
-    expect(stage.fleet.describe()).toBe(
-      'of its instances there are 1 starting, 1 draining, 2 down; "d" is starting: "db" said "no"',
-    );
+    expect(stage.fleet.whyNotUp()).toBe('"d" is starting: "db" said "no"');
   });
 
   it('is nobody who is excluded', () => {

@@ -169,7 +169,17 @@ export class Fleet {
       ...(kept > 0 ? [`${kept} gone from etcd and protected`] : []),
     ];
     const others = further.length > 0 ? `, of which ${further.join(', ')}` : '';
-    return `of its instances there are ${states.join(', ')}${others}${exampleOf(candidates)}`;
+    return `of its instances there are ${states.join(', ')}${others}`;
+  }
+
+  /** Why one of those is not up that somebody gives a reason for; null if nobody gives any. */
+  whyNotUp(): string | null {
+    for (const { id, instance } of this.members.values()) {
+      const word = instance.words.find(({ state, reason }) => reason && state === instance.state);
+      if (instance.state === 'up' || !word) continue;
+      return `${JSON.stringify(id)} is ${instance.state}: ${word.reason}`;
+    }
+    return null;
   }
 
   private applyOne(
@@ -259,16 +269,6 @@ export class Fleet {
       pickOf(({ instance }) => isDownForProbersOnly(instance))
     );
   }
-}
-
-/** Why one of those is not up that somebody gives a reason for. */
-function exampleOf(candidates: readonly Candidate[]): string {
-  for (const { id, instance } of candidates) {
-    const word = instance.words.find(({ state, reason }) => reason && state === instance.state);
-    if (instance.state === 'up' || !word) continue;
-    return `; ${JSON.stringify(id)} is ${instance.state}: ${word.reason}`;
-  }
-  return '';
 }
 
 /** Whether it is up, and surely registered. */

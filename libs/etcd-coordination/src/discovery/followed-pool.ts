@@ -152,7 +152,10 @@ export class FollowedPool implements ServicePool {
     if (!following?.view.isReady) throw new NoInstanceError(this.service, this.whyNotReady());
     const candidate = following.fleet.choose(options, this.usedAt);
     if (candidate) return candidate;
-    throw new NoInstanceError(this.service, following.fleet.describe(options));
+    const { fleet } = following;
+    const why = fleet.whyNotUp();
+    const cause = why === null ? undefined : new Error(why);
+    throw new NoInstanceError(this.service, fleet.describe(options), cause);
   }
 
   private whyNotReady(): string {
