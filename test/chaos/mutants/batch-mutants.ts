@@ -10,13 +10,13 @@ export const batchMutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'transaction/committer.ts',
-        find: 'const revision = await mark.settle(plan.what, markLease);',
-        replace: 'await mark.settle(plan.what, markLease); const revision = null;',
+        find: 'const revision = await mark.settle(plan.what, markLease, end);',
+        replace: 'await mark.settle(plan.what, markLease, end); const revision = null;',
       },
       {
         file: 'transaction/committer.ts',
-        find: 'const timeoutMs = left / Math.max(1, retry.maxAttempts - attempt + 1);',
-        replace: 'const timeoutMs = attempt < 3 ? 5 : left;',
+        find: 'const timeoutMs = Math.min(timeouts.write, (end - clock.now()) / 2);',
+        replace: 'const timeoutMs = attempt < 3 ? 5 : timeouts.write;',
       },
     ],
   },

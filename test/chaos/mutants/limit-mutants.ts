@@ -39,8 +39,8 @@ export const limitMutants: readonly Mutant[] = [
     replacements: [
       {
         file: SHARE,
-        find: 'const rate = isOut ? 0 : share - lent + borrowed;',
-        replace: 'const rate = isOut ? 0 : share + borrowed;',
+        find: 'const part = share - lent + borrowed;',
+        replace: 'const part = share + borrowed;',
       },
     ],
   },

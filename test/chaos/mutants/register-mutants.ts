@@ -27,8 +27,8 @@ export const registerMutants: readonly Mutant[] = [
     replacements: [
       {
         file: COMMITTER,
-        find: 'const revision = await mark.settle(plan.what, markLease);',
-        replace: 'await mark.settle(plan.what, markLease); const revision = null;',
+        find: 'const revision = await mark.settle(plan.what, markLease, end);',
+        replace: 'await mark.settle(plan.what, markLease, end); const revision = null;',
       },
     ],
   },

@@ -13,8 +13,8 @@ export const registryMutants: readonly Mutant[] = [
     replacements: [
       {
         file: VIEW,
-        find: 'return this.sorted.items;',
-        replace: 'return this.ageMs() > 3000 ? [] : this.sorted.items;',
+        find: 'return items;',
+        replace: 'return this.ageMs() > 3000 ? [] : items;',
       },
     ],
   },

@@ -78,6 +78,8 @@ export class FleetShare {
   private lease: SessionLease | null = null;
   private stands: { readonly lease: string; readonly revision: bigint } | null = null;
   private told: ShareRecord | null = null;
+  /** Whether etcd has it that nothing is to be heard of this process. */
+  private isQuiet = false;
   private beat = 0;
   private toldAt = -Infinity;
 
@@ -96,6 +98,7 @@ export class FleetShare {
     this.demand = new Demand(rule, this.clock.now());
     this.presence = new Presence(this.clock, client.isAwaited, rule.goesOn, {
       heldUp: () => this.heldUp(),
+      isWatched: () => this.isWatched,
       joined: () => this.rule.changed(),
     });
     this.view = new ShareView(
@@ -176,6 +179,15 @@ export class FleetShare {
   }
 
   /** It did not run for a while, and others may have taken it for dead. */
+  /**
+   * Whether others may take this process for dead when it was silent: not if there are none, nor if it has said
+   * that it uses nothing, and its lease stands.
+   */
+  private get isWatched(): boolean {
+    if (this.members.others.size === 0) return false;
+    return !this.isQuiet || !this.lease?.isValid();
+  }
+
   private heldUp(): void {
     this.toldAt = -Infinity;
     this.rule.changed();
@@ -254,6 +266,7 @@ export class FleetShare {
 
   private async put(record: ShareRecord, lease: SessionLease, now: number): Promise<void> {
     this.told = record;
+    this.isQuiet = false;
     this.toldAt = now;
     this.presence.beats(record.beat, now);
     if (record.want > 0) this.borrowed.asked(record.beat, now, record.forMs);
@@ -267,6 +280,7 @@ export class FleetShare {
     try {
       const { header } = await this.write(record, lease);
       this.stands = { lease: lease.id, revision: BigInt(header.revision) };
+      this.isQuiet = record.everyMs === 0;
       this.trouble.over();
       this.borrowed.returned(record.heeds);
       this.moves.stands(lease.id);

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../../../test/support/virtual-clock.js';
 import { GRACE_MS, Presence } from './presence.js';
 
-function present(isWithoutEtcd = false, goesOn = false) {
+function present(isWithoutEtcd = false, goesOn = false, isWatched = () => true) {
   const clock = new VirtualClock();
-  const told = { heldUp: () => undefined, joined: () => undefined };
+  const told = { heldUp: () => undefined, joined: () => undefined, isWatched };
   return { clock, presence: new Presence(clock, isWithoutEtcd, goesOn, told) };
 }
 
@@ -52,6 +52,19 @@ describe('the presence of a newcomer', () => {
     presence.heard(1, clock.now());
     expect(presence.admits(clock.now())).toBe(true);
     presence.close();
+  });
+
+  it('is not interrupted by being held up where nobody takes it for dead', async () => {
+    let isWatched = false;
+    const { clock, presence } = present(true, false, () => isWatched);
+    await clock.advance(0);
+    clock.freeze(5000);
+    presence.turn(clock.now());
+    expect(presence.admits(clock.now())).toBe(true);
+    isWatched = true;
+    clock.freeze(5000);
+    presence.turn(clock.now());
+    expect(presence.admits(clock.now())).toBe(false);
   });
 
   it('leaves no timer when it is over, though its own beat is heard once more', () => {

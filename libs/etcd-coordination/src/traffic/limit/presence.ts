@@ -40,6 +40,8 @@ export class Presence {
     private readonly told: {
       /** It was held up, and has nothing now. */
       readonly heldUp: () => void;
+      /** Whether there may be somebody who takes it for dead after that. */
+      readonly isWatched: () => boolean;
       /** It may use its share from now on. */
       readonly joined: () => void;
     },
@@ -74,7 +76,7 @@ export class Presence {
   turn(now: number): void {
     const gap = now - this.turnedAt;
     this.turnedAt = now;
-    if (gap < HELD_UP_MS) return;
+    if (gap < HELD_UP_MS || !this.told.isWatched()) return;
     this.wokeAt = now;
     this.wakesAt = now + WAKING_MS;
     this.told.heldUp();

@@ -16,13 +16,24 @@ async function joined(rule: RateLimitOptions): Promise<ShareStage> {
 describe("a fleet's limit by key", () => {
   it('keeps what each key has left and has used up while the process is held up', async () => {
     await joined(BY_USER);
-    expect([stage.admitted(1, 'frugal'), stage.admitted(30, 'greedy')]).toEqual([1, 20]);
+    stage.say('other');
+    expect([stage.admitted(1, 'frugal'), stage.admitted(30, 'greedy')]).toEqual([1, 10]);
+    // Long enough to say that the share is in use: from then on silence is taken for death.
+    await stage.clock.advance(600);
     stage.clock.freeze(900);
     expect(stage.limiter.check('frugal', 1)).toMatchObject({
       ...{ allowed: false, refusal: 'held-up', retryAfterMs: 1000 },
     });
     await stage.clock.advance(500);
-    expect([stage.admitted(30, 'frugal'), stage.admitted(30, 'greedy')]).toEqual([19, 0]);
+    expect([stage.admitted(30, 'frugal'), stage.admitted(30, 'greedy')]).toEqual([9, 0]);
+  });
+
+  it('goes on after the process was held up where nobody can have taken it for dead', async () => {
+    await joined(BY_USER);
+    expect(stage.admitted(1, 'frugal')).toBe(1);
+    await stage.clock.advance(600);
+    stage.clock.freeze(5000);
+    expect(stage.limiter.check('frugal', 1)).toMatchObject({ allowed: true });
   });
 
   it('takes from a key no more than the smaller share means when another process joins', async () => {
