@@ -60,6 +60,21 @@ describeAtOnce(
       view.close();
     });
 
+    it('is known to be cut off though its stream falls silent just as it is begun again', async () => {
+      const view = new PrefixView(client, hub, 'quiet/');
+      await waitFor(() => view.synced, { what: 'the view' });
+      // From here on its watch is one from a revision to come.
+      await network.refuse();
+      await waitFor(() => view.restoredMs() === 0, { what: 'the interruption' });
+      await network.pass();
+      await waitFor(() => view.restoredMs() > 0, { what: 'the watch to stand again' });
+      await network.blackhole();
+      await waitFor(() => view.restoredMs() === 0, { what: 'the silence', timeoutMs: 30_000 });
+      await network.pass();
+      await waitFor(() => view.restoredMs() > 0, { what: 'the end of it', timeoutMs: 30_000 });
+      view.close();
+    });
+
     it('is watched on from a revision to come, which keeps no other watch from word of its progress', async () => {
       const view = new PrefixView(client, hub, 'quiet/');
       await waitFor(() => view.synced, { what: 'the view' });

@@ -47,7 +47,6 @@ export class RangeWatch {
   private stood = false;
   /** It begins at a revision that its member has yet to reach. */
   private ahead = false;
-  /** It was asked for once more on the stream on which it stands. */
   private again = false;
   private fragments: IEvent[] = [];
 
@@ -71,6 +70,11 @@ export class RangeWatch {
       ...(this.next !== null && { start_revision: this.next.toString() }),
       fragment,
     };
+  }
+
+  /** Whether it was asked for once more on the stream on which it stands, which has yet to answer. */
+  get beginsAgain(): boolean {
+    return this.again;
   }
 
   /**

@@ -329,7 +329,8 @@ export class WatchHub {
     this.standstill = null;
     this.stream?.cancel();
     this.stream = null;
-    for (const watch of this.byId.values()) watch.handlers.interrupted?.();
+    const again = this.unanswered.filter((watch) => watch.beginsAgain);
+    for (const watch of [...this.byId.values(), ...again]) watch.handlers.interrupted?.();
     this.byId.clear();
     this.unanswered = [];
     this.cancelRetry?.();
