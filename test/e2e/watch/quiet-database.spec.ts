@@ -68,7 +68,7 @@ describeAtOnce(
       await waitFor(() => view.restoredMs() === 0, { what: 'the interruption' });
       await network.pass();
       await waitFor(() => view.restoredMs() > 0, { what: 'the watch to stand again' });
-      await network.blackhole();
+      network.blackhole();
       await waitFor(() => view.restoredMs() === 0, { what: 'the silence', timeoutMs: 30_000 });
       await network.pass();
       await waitFor(() => view.restoredMs() > 0, { what: 'the end of it', timeoutMs: 30_000 });
