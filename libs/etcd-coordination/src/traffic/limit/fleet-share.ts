@@ -178,7 +178,6 @@ export class FleetShare {
     this.bell.ring();
   }
 
-  /** It did not run for a while, and others may have taken it for dead. */
   /**
    * Whether others may take this process for dead when it was silent: not if there are none, nor if it has said
    * that it uses nothing, and its lease stands.
@@ -188,6 +187,7 @@ export class FleetShare {
     return !this.isQuiet || !this.lease?.isValid();
   }
 
+  /** It did not run for a while, and others may have taken it for dead. */
   private heldUp(): void {
     this.toldAt = -Infinity;
     this.rule.changed();
