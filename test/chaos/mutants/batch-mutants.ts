@@ -42,7 +42,7 @@ export const batchMutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'transaction/batch-queue.ts',
-        find: 'if (behind === undefined) {',
+        find: 'if (behind === undefined || behind === IDLE) {',
         replace: 'if (behind !== this) {',
       },
     ],

@@ -91,12 +91,14 @@ describe.each(await serversUnderTest())('merged reads, $name', ({ start }) => {
     const [first, refused] = [new AbortController(), new AbortController()];
     const early = outcomes([batcher.get(key, { signal: first.signal })]);
     const full = outcomes([batcher.get(key, { signal: refused.signal })]);
+    // Before this turn is over, with which the first is sent.
+    first.abort();
+    const after = batcher.get(key);
     expect((await full)[0]).toBeInstanceOf(WriteBatcherFullError);
     expect(getEventListeners(refused.signal, 'abort')).toEqual([]);
-    first.abort();
     expect((await early)[0]).toBe(first.signal.reason);
     expect(getEventListeners(first.signal, 'abort')).toEqual([]);
-    await batcher.get(key);
+    await after;
     const late = new AbortController();
     const room = outcomes([batcher.get(key, { signal: late.signal })]);
     late.abort();

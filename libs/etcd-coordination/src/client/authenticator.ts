@@ -1,22 +1,10 @@
-import {
-  Metadata,
-  status,
-  type CallOptions,
-  type Client,
-  type ClientUnaryCall,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import { CallDeadline } from './call-deadline.js';
 import type { UserCredentials } from './client-options.js';
 import type { MonotonicClock } from './clock.js';
 import type { Endpoint } from './endpoint.js';
 import { grpcFailure } from './grpc-failure.js';
-
-type Authenticate = (
-  request: { name: string; password: string },
-  options: CallOptions,
-  done: (error: ServiceError | null, response: { token: string }) => void,
-) => ClientUnaryCall;
+import type { UnaryDone } from './unary-call.js';
 
 /**
  * Holds the metadata that calls carry: the token of the user, if there is one.
@@ -65,17 +53,24 @@ export class Authenticator {
   private requestToken(endpoint: Endpoint, timeoutMs: number): Promise<string | null> {
     const { username, password } = this.user ?? {};
     if (username === undefined || password === undefined) return Promise.resolve(null);
-    const client = endpoint.service('Auth') as Client & { authenticate: Authenticate };
     return new Promise((resolve, reject) => {
       const deadline = new CallDeadline(this.clock, timeoutMs);
       const request = { name: username, password };
-      const call = client.authenticate(request, deadline.options, (failed, response) => {
+      const done: UnaryDone<{ token: string }> = (failed, response) => {
         const error = deadline.over(failed);
-        if (!error) return resolve(response.token);
+        if (!error) return resolve(response!.token);
         const { code, details } = grpcFailure(error);
         if (code === status.FAILED_PRECONDITION && details.includes('not enabled')) resolve(null);
         else reject(error);
-      });
+      };
+      const call = endpoint.call(
+        'Auth',
+        'authenticate',
+        request,
+        new Metadata(),
+        deadline.ofGrpc,
+        done,
+      );
       deadline.watch(call);
     });
   }

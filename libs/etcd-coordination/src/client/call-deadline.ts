@@ -1,4 +1,4 @@
-import { status, type CallOptions, type ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import { systemClock, type MonotonicClock } from './clock.js';
 
 /**
@@ -15,8 +15,8 @@ export class CallDeadline {
   ) {}
 
   /** What gRPC is to know of it. */
-  get options(): CallOptions {
-    return this.clock === systemClock ? { deadline: Date.now() + this.timeoutMs } : {};
+  get ofGrpc(): number {
+    return this.clock === systemClock ? Date.now() + this.timeoutMs : Infinity;
   }
 
   /** The call was sent. */

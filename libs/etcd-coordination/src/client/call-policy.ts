@@ -56,9 +56,9 @@ interface OperationShape {
 
 function isReadOnly(request: unknown): boolean {
   const { success = [], failure = [] } = request as TxnShape;
-  return [...success, ...failure].every(
-    (operation) =>
-      operation.request_range !== undefined ||
-      (operation.request_txn !== undefined && isReadOnly(operation.request_txn)),
-  );
+  return success.every(reads) && failure.every(reads);
+}
+
+function reads({ request_range: range, request_txn: txn }: OperationShape): boolean {
+  return range !== undefined || (txn !== undefined && isReadOnly(txn));
 }

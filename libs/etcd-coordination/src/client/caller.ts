@@ -1,12 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import {
-  Metadata,
-  status,
-  type CallOptions,
-  type Client,
-  type ClientUnaryCall,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { status, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { requiringLeader, type Authenticator } from './authenticator.js';
 import { CallDeadline } from './call-deadline.js';
 import { callPolicy } from './call-policy.js';
@@ -26,13 +19,7 @@ import {
 } from './grpc-failure.js';
 import type { ServiceName } from './grpc-services.js';
 import { retryDelay } from './retry-delay.js';
-
-type UnaryMethod = (
-  request: unknown,
-  metadata: Metadata,
-  options: CallOptions,
-  done: (error: ServiceError | null, response: unknown) => void,
-) => ClientUnaryCall;
+import type { UnaryCall, UnaryDone } from './unary-call.js';
 
 /** Narrows one call down; by default its method decides. */
 export interface CallSettings {
@@ -59,7 +46,7 @@ const TOKEN_RENEWALS = 3;
  * expired, and failing with an error of ours.
  */
 export class Caller {
-  private readonly underway = new Set<ClientUnaryCall>();
+  private readonly underway = new Set<UnaryCall>();
   private readonly closing = new AbortController();
   private sent = 0;
 
@@ -176,27 +163,36 @@ export class Caller {
     timeoutMs: number,
   ): Promise<T> {
     if (this.closing.signal.aborted) throw new ClientClosedError(this.options.connection);
-    const client = endpoint.service(service) as Client & Record<string, UnaryMethod>;
-    const since = this.clock.now();
     this.sent += 1;
     return new Promise<T>((resolve, reject) => {
       const deadline = new CallDeadline(this.clock, timeoutMs);
-      const call = client[method]!(request, metadata, deadline.options, (failed, response) => {
-        this.underway.delete(call);
-        const error = deadline.over(failed);
-        if (!error) {
-          endpoint.heard();
-          identify(endpoint, response);
-          resolve(response as T);
-          return;
-        }
-        if (blamesEndpoint(grpcFailure(error))) endpoint.failed(since);
-        else if (error.code !== status.CANCELLED) endpoint.heard();
-        reject(error);
-      });
+      const ended = this.ended<T>(endpoint, deadline, resolve, reject);
+      const call = endpoint.call(service, method, request, metadata, deadline.ofGrpc, ended);
       this.underway.add(call);
       deadline.watch(call);
     });
+  }
+
+  /** Of its own, so that it does not hold the request: see {@link UnaryCall}. */
+  private ended<T>(
+    endpoint: Endpoint,
+    deadline: CallDeadline,
+    resolve: (response: T) => void,
+    reject: (error: ServiceError) => void,
+  ): UnaryDone<T> {
+    const since = this.clock.now();
+    return (failed, response, call) => {
+      this.underway.delete(call);
+      const error = deadline.over(failed);
+      if (!error) {
+        endpoint.heard();
+        identify(endpoint, response);
+        return resolve(response as T);
+      }
+      if (blamesEndpoint(grpcFailure(error))) endpoint.failed(since);
+      else if (error.code !== status.CANCELLED) endpoint.heard();
+      reject(error);
+    };
   }
 
   private async pause(ms: number): Promise<void> {

@@ -5,12 +5,14 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   type Client,
+  type Metadata,
 } from '@grpc/grpc-js';
 import type { TlsCredentials } from './client-options.js';
 import type { MonotonicClock } from './clock.js';
 import type { EndpointAddress } from './endpoint-address.js';
 import { TrackedSockets } from './tracked-sockets.js';
-import { serviceClient, type ServiceName } from './grpc-services.js';
+import { serviceClient, unaryMethod, type ServiceName } from './grpc-services.js';
+import { UnaryCall, type UnaryDone, type UnaryMethod } from './unary-call.js';
 
 const CHANNEL_OPTIONS: ChannelOptions = {
   // A dead connection under a standing stream is noticed by HTTP/2 pings. etcd refuses
@@ -59,6 +61,24 @@ export class Endpoint {
       : credentials.createInsecure();
     this.sockets = new TrackedSockets(this.channelCredentials, address.port);
     this.channel = this.openChannel();
+  }
+
+  /**
+   * Makes a call with one answer over this endpoint's connection.
+   *
+   * @param deadline by the machine's clock
+   * @throws Error if the endpoint was closed
+   */
+  call<Response>(
+    service: ServiceName,
+    method: string,
+    request: unknown,
+    metadata: Metadata,
+    deadline: number,
+    done: UnaryDone<Response>,
+  ): UnaryCall {
+    const definition = unaryMethod(service, method) as UnaryMethod<unknown, Response>;
+    return UnaryCall.start(this.channel, definition, request, metadata, deadline, done);
   }
 
   /** The gRPC client of a service, over this endpoint's connection. */

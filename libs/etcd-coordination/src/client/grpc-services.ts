@@ -15,6 +15,7 @@ import type { IRangeRequest, IRangeResponse, ITxnRequest, ITxnResponse, Services
 import { decodeRangeResponse } from './range-response.js';
 import { encodeTxnRequest } from './txn-request.js';
 import { decodeTxnResponse } from './txn-response.js';
+import type { UnaryMethod } from './unary-call.js';
 
 export type ServiceName = keyof typeof Services;
 
@@ -25,9 +26,26 @@ type ServiceConstructor = (new (
 ) => Client) & { readonly service: ServiceDefinition };
 
 const constructors = new Map<ServiceName, ServiceConstructor>();
+const unaryMethods = new Map<ServiceName, Map<string, UnaryMethod<unknown, unknown>>>();
 
 /** A client for one of etcd's services that makes its calls over `channel`. */
 export function serviceClient(name: ServiceName, target: string, channel: Channel): Client {
+  const Constructor = serviceConstructor(name);
+  return new Constructor(target, credentials.createInsecure(), { channelOverride: channel });
+}
+
+/** A method, as it is named in etcd3: with a small letter. */
+export function unaryMethod(service: ServiceName, method: string): UnaryMethod<unknown, unknown> {
+  let methods = unaryMethods.get(service);
+  if (!methods) {
+    const definitions = Object.values(serviceConstructor(service).service);
+    methods = new Map(definitions.map((definition) => [definition.originalName!, definition]));
+    unaryMethods.set(service, methods);
+  }
+  return methods.get(method)!;
+}
+
+function serviceConstructor(name: ServiceName): ServiceConstructor {
   let Constructor = constructors.get(name);
   if (!Constructor) {
     const host = new Host('127.0.0.1:1', credentials.createInsecure(), {}, noop);
@@ -36,7 +54,7 @@ export function serviceClient(name: ServiceName, target: string, channel: Channe
     if (name === 'KV') Constructor = withFastCodecs(Constructor);
     constructors.set(name, Constructor);
   }
-  return new Constructor(target, credentials.createInsecure(), { channelOverride: channel });
+  return Constructor;
 }
 
 /** Of its own: etcd3's class is that of every other client in this process, too. */

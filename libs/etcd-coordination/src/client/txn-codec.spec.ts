@@ -168,6 +168,20 @@ describe('answers', () => {
     );
   });
 
+  it('are read so as well where some are the same as those before them', () => {
+    const some = fc.array(fc.tuple(txn, fc.integer({ min: 1, max: 4 })), { maxLength: 4 });
+    fc.assert(
+      fc.property(header, some, (outermost, inner) => {
+        const responses = inner.flatMap(([response, times]) => {
+          const { responses: [first] = [] } = response as { readonly responses?: unknown[] };
+          return Array.from({ length: times }, () => first ?? { response_put: {} });
+        });
+        const sent = codec.responseSerialize({ header: outermost, succeeded: true, responses });
+        expect(decodeTxnResponse(sent, neverOtherwise)).toEqual(codec.responseDeserialize(sent));
+      }),
+    );
+  });
+
   it('are left to the general decoder if they are unknown or broken off', () => {
     const known = { cluster_id: '1', member_id: '2', revision: '3', raft_term: '4' };
     const put = { response_put: { header: known } };

@@ -7,6 +7,7 @@ const BESIDE_BYTES = 96;
 
 const RESULTS = ['Equal', 'Greater', 'Less', 'NotEqual'];
 const TARGETS = ['Version', 'Create', 'Mod', 'Value', 'Lease'];
+const TARGET_FIELDS = new Set(['version', 'create_revision', 'mod_revision', 'value', 'lease']);
 
 /**
  * Writes a transaction as etcd3's own encoder does, in a small part of the time: that one makes
@@ -30,23 +31,17 @@ export function encodeTxnRequest(
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** An object of fields; `undefined` ones are not there. */
-function eachField(
-  message: object,
-  write: (name: string, value: unknown, fields: Fields) => void,
-): void {
-  const fields = message as Fields;
-  for (const name in fields) {
-    const value = fields[name];
-    if (value === null) throw UNKNOWN;
-    if (value !== undefined) write(name, value, fields);
-  }
+/** A field that is set. @throws UNKNOWN for null */
+function isSet(value: unknown): boolean {
+  if (value === null) throw UNKNOWN;
+  return value !== undefined;
 }
 
 function writeTxn(writer: WireWriter, request: ITxnRequest): void {
-  eachField(request, (name) => {
+  for (const name in request) {
+    if (!isSet((request as Fields)[name])) continue;
     if (name !== 'compare' && name !== 'success' && name !== 'failure') throw UNKNOWN;
-  });
+  }
   // From the back, as the writer goes.
   writeEach(writer, 3, request.failure, writeOperation);
   writeEach(writer, 2, request.success, writeOperation);
@@ -68,19 +63,23 @@ function writeEach<T>(
 function writeOperation(writer: WireWriter, operation: IRequestOp): void {
   // Only one of them may be there; the general encoder says what is sent if more are.
   let known = 0;
-  eachField(operation, (name, value) => {
+  for (const name in operation) {
+    const value = (operation as Fields)[name];
+    if (!isSet(value)) continue;
     known += 1;
     if (name === 'request_range') writer.message(1, value as object, writeRange);
     else if (name === 'request_put') writer.message(2, value as object, writePut);
     else if (name === 'request_delete_range') writer.message(3, value as object, writeDeletion);
     else if (name === 'request_txn') writer.message(4, value as ITxnRequest, writeTxn);
     else throw UNKNOWN;
-  });
+  }
   if (known !== 1) throw UNKNOWN;
 }
 
 function writeRange(writer: WireWriter, range: object): void {
-  eachField(range, (name, value) => {
+  for (const name in range) {
+    const value = (range as Fields)[name];
+    if (!isSet(value)) continue;
     if (name === 'key') writer.bytes(1, value);
     else if (name === 'range_end') writer.bytes(2, value);
     else if (name === 'limit') writer.integer(3, value);
@@ -89,42 +88,48 @@ function writeRange(writer: WireWriter, range: object): void {
     else if (name === 'keys_only') writer.boolean(8, value);
     else if (name === 'count_only') writer.boolean(9, value);
     else throw UNKNOWN;
-  });
+  }
 }
 
 function writePut(writer: WireWriter, put: object): void {
-  eachField(put, (name, value) => {
+  for (const name in put) {
+    const value = (put as Fields)[name];
+    if (!isSet(value)) continue;
     if (name === 'key') writer.bytes(1, value);
     else if (name === 'value') writer.bytes(2, value);
     else if (name === 'lease') writer.integer(3, value);
     else if (name === 'prev_kv') writer.boolean(4, value);
     else throw UNKNOWN;
-  });
+  }
 }
 
 function writeDeletion(writer: WireWriter, deletion: object): void {
-  eachField(deletion, (name, value) => {
+  for (const name in deletion) {
+    const value = (deletion as Fields)[name];
+    if (!isSet(value)) continue;
     if (name === 'key') writer.bytes(1, value);
     else if (name === 'range_end') writer.bytes(2, value);
     else if (name === 'prev_kv') writer.boolean(3, value);
     else throw UNKNOWN;
-  });
+  }
 }
 
 function writeCompare(writer: WireWriter, compare: ICompare): void {
   let targets = 0;
-  eachField(compare, (name, value) => {
-    if (name === 'result') return writer.integer(1, RESULTS.indexOf(value as string));
-    if (name === 'target') return writer.integer(2, TARGETS.indexOf(value as string));
-    if (name === 'key') return writer.bytes(3, value);
-    targets += 1;
-    if (name === 'version') writer.integer(4, value);
+  for (const name in compare) {
+    const value = (compare as Fields)[name];
+    if (!isSet(value)) continue;
+    if (TARGET_FIELDS.has(name)) targets += 1;
+    if (name === 'result') writer.integer(1, RESULTS.indexOf(value as string));
+    else if (name === 'target') writer.integer(2, TARGETS.indexOf(value as string));
+    else if (name === 'key') writer.bytes(3, value);
+    else if (name === 'version') writer.integer(4, value);
     else if (name === 'create_revision') writer.integer(5, value);
     else if (name === 'mod_revision') writer.integer(6, value);
     else if (name === 'value') writer.bytes(7, value);
     else if (name === 'lease') writer.integer(8, value);
     else throw UNKNOWN;
-  });
+  }
   if (targets > 1) throw UNKNOWN;
 }
 

@@ -28,12 +28,20 @@ function readTxn(reader: WireReader, end: number): InnerResponse {
   let header: IResponseHeader | null = null;
   let succeeded = false;
   const responses: IResponseOp[] = [];
+  let lastAt = 0;
   while (reader.isIn(end)) {
     const tag = reader.tag();
     if (tag === tagOf(1, BYTES)) header = readHeader(reader);
     else if (tag === tagOf(2, VARINT)) succeeded = reader.integer() !== '0';
-    else if (tag === tagOf(3, BYTES)) responses.push(readOperation(reader));
-    else throw UNKNOWN;
+    else if (tag === tagOf(3, BYTES)) {
+      // The writes of a transaction are all answered alike: one object says it for all of them.
+      if (responses.length > 0 && reader.skipsSame(lastAt)) {
+        responses.push(responses.at(-1)!);
+        continue;
+      }
+      lastAt = reader.position;
+      responses.push(readOperation(reader));
+    } else throw UNKNOWN;
   }
   return { header, succeeded, responses };
 }

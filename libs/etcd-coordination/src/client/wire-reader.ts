@@ -1,6 +1,9 @@
 const LARGEST_SIGNED = '9223372036854775807';
 /** Varints of up to 49 bits are read as numbers, which are exact and quick. */
 const LARGE = 2 ** 49;
+const EXACT_BITS = 49n;
+/** Larger ones hardly ever are the same. A length of less than 128 takes one byte. */
+const LONGEST_COMPARED = 64;
 
 export const VARINT = 0;
 export const BYTES = 2;
@@ -41,6 +44,11 @@ export class WireReader {
     this.length = from.length;
   }
 
+  /** Where it is at. */
+  get position(): number {
+    return this.at;
+  }
+
   /** Whether there is more before `end`, which has to be met. */
   isIn(end: number): boolean {
     if (this.at > end) throw UNKNOWN;
@@ -58,6 +66,20 @@ export class WireReader {
     const end = this.at + length;
     if (end > this.length) throw UNKNOWN;
     return end;
+  }
+
+  /**
+   * Goes over a short message that is the same, byte by byte, as that at `start`. False for any other,
+   * and it is not gone over.
+   */
+  skipsSame(start: number): boolean {
+    const length = this.from[start]!;
+    if (length > LONGEST_COMPARED) return false;
+    for (let offset = length; offset >= 0; offset -= 1) {
+      if (this.from[start + offset] !== this.from[this.at + offset]) return false;
+    }
+    this.at += length + 1;
+    return true;
   }
 
   /** In place. */
@@ -79,28 +101,30 @@ export class WireReader {
 
   /** A varint in decimal. */
   unsigned(): string {
-    const start = this.at;
-    const small = this.small();
-    if (small >= 0) return String(small);
-    this.at = start;
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    return value.toString();
+    const low = this.groups();
+    if (low < LARGE) return String(low);
+    // What is left of 64 bits.
+    const high = this.groups();
+    if (high >= 2 ** 15) throw UNKNOWN;
+    return ((BigInt(high) << EXACT_BITS) | BigInt(low - LARGE)).toString();
   }
 
-  /** A varint as a number, or -1 if it is too large for one to be exact. */
+  /** A varint as a number. None of this kind is larger. */
   private small(): number {
+    const value = this.groups();
+    if (value >= LARGE) throw UNKNOWN;
+    return value;
+  }
+
+  /** Up to 49 bits of a varint; {@link LARGE} more if it goes on. */
+  private groups(): number {
     let value = 0;
     for (let factor = 1; factor < LARGE; factor *= 128) {
       const byte = this.byte();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    return -1;
+    return value + LARGE;
   }
 
   private byte(): number {

@@ -82,13 +82,14 @@ export class WireWriter {
     this.into[at] = rest;
   }
 
+  /** Seven groups of seven bits, which are exact, and what is left of 63. */
   private large(value: bigint): void {
-    const groups: number[] = [];
-    for (let rest = value; rest > 0n || groups.length === 0; rest >>= 7n) {
-      groups.push(Number(rest & 127n));
-    }
-    for (const [index, group] of groups.reverse().entries()) {
-      this.into[(this.at -= 1)] = index === 0 ? group : group | 128;
+    this.small(Number(value >> 49n));
+    this.at -= 7;
+    let rest = Number(BigInt.asUintN(49, value));
+    for (let group = 0; group < 7; group += 1) {
+      this.into[this.at + group] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
     }
   }
 }

@@ -30,18 +30,28 @@ export interface BatchLimits {
   readonly bytes: number;
 }
 
+/** Of a key of which nothing is under way. */
+const IDLE: QueuedWrite[] = [];
+/** So many keys are remembered beside those that are busy: a map that is always emptied is always made anew. */
+const MOST_IDLE = 1024;
+
 /**
  * The writes that wait, in order. At most one of a key is ever out of it: the next one is ready when
  * that one is released. So no transaction holds a key twice, and none overtakes another's.
  */
 export class BatchQueue {
-  /** What can be sent, oldest first. */
-  private readonly ready = new Set<QueuedWrite>();
+  /**
+   * What can be sent, oldest first. No `Set`: what that outgrows or empties is linked to what it takes
+   * instead, so that once a part of it is old, Node's quick collection keeps all that was ever in it.
+   */
+  private readonly ready: QueuedWrite[] = [];
   private bytes = 0;
   /** Those whose turn it is, and that cannot be sent yet. */
   private readonly parked = new Set<QueuedWrite>();
-  /** What waits behind the one of its key that is ready or out. Null for nothing. */
+  /** What waits behind the one of its key that is ready or out: null for nothing, {@link IDLE} for no such one. */
   private readonly keys = new Map<string, QueuedWrite[] | null>();
+  /** How many are not idle. */
+  private busy = 0;
 
   constructor(
     private readonly limits: BatchLimits,
@@ -51,24 +61,24 @@ export class BatchQueue {
 
   /** How many can be sent. */
   get readyCount(): number {
-    return this.ready.size;
+    return this.ready.length;
   }
 
   /** Whether a transaction would be full. */
   get isFull(): boolean {
-    return this.ready.size >= this.limits.writes || this.bytes >= this.limits.bytes;
+    return this.ready.length >= this.limits.writes || this.bytes >= this.limits.bytes;
   }
 
   /** When the oldest that can be sent was accepted; null if there is none. */
   get oldestAt(): number | null {
-    for (const { acceptedAt } of this.ready) return acceptedAt;
-    return null;
+    return this.ready[0]?.acceptedAt ?? null;
   }
 
   /** Takes one in. Its turn is now, or when that before it of its key is released. */
   enter(write: QueuedWrite): void {
     const behind = this.keys.get(write.name);
-    if (behind === undefined) {
+    if (behind === undefined || behind === IDLE) {
+      this.busy += 1;
       this.keys.set(write.name, null);
       return this.onTurn(write);
     }
@@ -78,7 +88,7 @@ export class BatchQueue {
 
   /** One whose turn it is can be sent. */
   makeReady(write: QueuedWrite): void {
-    this.ready.add(write);
+    this.ready.push(write);
     this.bytes += write.bytes;
   }
 
@@ -101,29 +111,32 @@ export class BatchQueue {
 
   /** The next transaction's writes, each of another key: at least one, if any is ready. */
   take(): QueuedWrite[] {
-    const batch: QueuedWrite[] = [];
+    let count = 0;
     let bytes = 0;
     for (const write of this.ready) {
-      if (batch.length >= this.limits.writes) break;
-      if (batch.length > 0 && bytes + write.bytes > this.limits.bytes) break;
-      batch.push(write);
+      if (count >= this.limits.writes) break;
+      if (count > 0 && bytes + write.bytes > this.limits.bytes) break;
+      count += 1;
       bytes += write.bytes;
-      this.ready.delete(write);
     }
     this.bytes -= bytes;
-    return batch;
+    return this.ready.splice(0, count);
   }
 
   /** A write whose turn it was has come to its end, so it is the next one's. */
   release({ name }: QueuedWrite): void {
     const next = this.keys.get(name)?.shift();
-    if (next) this.onTurn(next);
-    else this.keys.delete(name);
+    if (next) return this.onTurn(next);
+    this.busy -= 1;
+    this.keys.set(name, IDLE);
+    if (this.keys.size > 2 * this.busy + MOST_IDLE) this.forgetIdle();
   }
 
   /** Takes one out that was not sent yet. False if it was. */
   withdraw(write: QueuedWrite): boolean {
-    if (this.ready.delete(write)) {
+    const index = this.ready.indexOf(write);
+    if (index >= 0) {
+      this.ready.splice(index, 1);
       this.bytes -= write.bytes;
       this.release(write);
       return true;
@@ -133,9 +146,9 @@ export class BatchQueue {
       return true;
     }
     const behind = this.keys.get(write.name);
-    const index = behind?.indexOf(write) ?? -1;
-    if (index < 0) return false;
-    behind!.splice(index, 1);
+    const place = behind?.indexOf(write) ?? -1;
+    if (place < 0) return false;
+    behind!.splice(place, 1);
     return true;
   }
 
@@ -146,5 +159,9 @@ export class BatchQueue {
       ...this.parked,
       ...[...this.keys.values()].flatMap((behind) => behind ?? []),
     ];
+  }
+
+  private forgetIdle(): void {
+    for (const [name, behind] of this.keys) if (behind === IDLE) this.keys.delete(name);
   }
 }

@@ -30,20 +30,26 @@ export class BatchSender {
     private readonly handlers: SendHandlers,
   ) {}
 
-  /** Resolves when each write was told. Never rejects. */
-  async send(batch: readonly QueuedWrite[]): Promise<void> {
+  /**
+   * Resolves when each write was told. Never rejects.
+   *
+   * @param whenBack called before the first is told, unless the batch is taken apart: then after the last
+   */
+  async send(batch: readonly QueuedWrite[], whenBack?: () => void): Promise<void> {
     let bar: (() => Promise<void>) | null = null;
     try {
       const plan = new BatchPlan(batch);
       const { revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it));
+      whenBack?.();
       for (const write of batch) this.handlers.written(write, revision);
     } catch (error) {
       const parts = partsOf(batch, error);
       if (parts) {
         this.handlers.takenApart();
         await Promise.all(parts.map((part) => this.send(part)));
-        return;
+        return whenBack?.();
       }
+      whenBack?.();
       for (const write of batch) {
         this.handlers.failed(
           write,

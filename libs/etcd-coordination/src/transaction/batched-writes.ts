@@ -133,17 +133,22 @@ export class BatchedWrites {
 
   private sendReady(): void {
     while (this.queue.readyCount > 0 && !this.turns.areTaken) {
-      void this.turns.run(this.send(this.queue.take())).then(() => {
-        const since = this.queue.oldestAt;
-        if (since !== null) this.sendSoon(since);
-      });
+      this.turns.begin();
+      void this.send(this.queue.take(), this.cameBack).then(this.sendRest);
     }
   }
 
-  private send(batch: readonly QueuedWrite[]): Promise<void> {
+  private send(batch: readonly QueuedWrite[], whenBack?: () => void): Promise<void> {
     this.transactions += 1;
-    return this.sender.send(batch);
+    return this.sender.send(batch, whenBack);
   }
+
+  private readonly cameBack = (): void => this.turns.back();
+
+  private readonly sendRest = (): void => {
+    const since = this.queue.oldestAt;
+    if (since !== null) this.sendSoon(since);
+  };
 
   /** Its key is the next one's. */
   private release(write: QueuedWrite): void {

@@ -258,8 +258,8 @@ function prepare(plan: CommitPlan, sessionLease: string | null): Prepared {
       continue;
     }
     usesLeases ||= lease !== null && lease !== 'session';
-    const id = (lease === 'session' ? sessionLease : lease) ?? NO_LEASE;
-    puts.push({ request_put: { key, value, lease: id } });
+    const id = lease === 'session' ? sessionLease : lease;
+    puts.push({ request_put: id === null ? { key, value } : { key, value, lease: id } });
   }
   return { plan, puts, usesSession: sessionLease !== null, usesLeases };
 }
@@ -271,12 +271,10 @@ function requestOf(
   mark?: CommitMark,
   lease = NO_LEASE,
 ): ITxnRequest {
-  const compare = [...guard.compares(), ...plan.compare];
-  const failure = guard.reads();
-  if (mark) {
-    compare.unshift(mark.compare());
-    failure.unshift(mark.read());
-  }
+  const compare = mark ? [mark.compare()] : [];
+  const failure = mark ? [mark.read()] : [];
+  compare.push(...guard.compares(), ...plan.compare);
+  failure.push(...guard.reads());
   if (failure.length + plan.reads.length <= MAX_OPERATIONS) {
     for (const request_range of plan.reads) failure.push({ request_range });
   }

@@ -89,11 +89,16 @@ export class MergedReads {
 
   private sendWaiting(): void {
     while (this.waiting.size > 0 && !this.turns.areTaken) {
-      void this.turns.run(this.send(this.take())).then(() => {
-        if (this.waiting.size > 0) this.turns.hurry();
-      });
+      this.turns.begin();
+      void this.send(this.take(), this.cameBack).then(this.sendRest);
     }
   }
+
+  private readonly cameBack = (): void => this.turns.back();
+
+  private readonly sendRest = (): void => {
+    if (this.waiting.size > 0) this.turns.hurry();
+  };
 
   private take(): SameRead[] {
     const batch: SameRead[] = [];
@@ -105,11 +110,13 @@ export class MergedReads {
     return batch;
   }
 
-  private async send(batch: readonly SameRead[]): Promise<void> {
+  /** @param whenBack called before the first is told, unless the batch is taken apart: then after the last */
+  private async send(batch: readonly SameRead[], whenBack?: () => void): Promise<void> {
     this.calls += 1;
     try {
       const requests = batch.map(({ key }) => ({ key }));
       const { answers } = await readTogether(this.client, requests);
+      whenBack?.();
       for (const [index, same] of batch.entries()) {
         const kv = answers[index]!.kvs[0];
         const isShared = same.asked.size > 1;
@@ -117,6 +124,7 @@ export class MergedReads {
       }
     } catch (error) {
       if (batch.length === 1 || !isOfOnePart(error)) {
+        whenBack?.();
         for (const same of batch) {
           const failure = failureOf('read', same.name, error, this.client);
           this.tell(same, (told) => told.reject(failure));
@@ -127,6 +135,7 @@ export class MergedReads {
       const middle = batch.length >> 1;
       const halves = [batch.slice(0, middle), batch.slice(middle)];
       await Promise.all(halves.map((half) => this.send(half)));
+      whenBack?.();
     }
   }
 

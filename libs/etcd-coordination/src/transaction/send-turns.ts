@@ -16,7 +16,7 @@ export class SendTurns {
   constructor(
     private readonly clock: MonotonicClock,
     private readonly windowMs: number,
-    /** Sends what waits, by {@link run}, until there is nothing or {@link areTaken}. */
+    /** Sends what waits, each time with {@link begin}, until there is nothing or {@link areTaken}. */
     private readonly send: () => void,
   ) {}
 
@@ -34,7 +34,7 @@ export class SendTurns {
     if (leftMs <= 0) return this.hurry();
     if (this.window && this.window.endsAt <= endsAt) return;
     this.window?.cancel();
-    this.window = { endsAt, cancel: this.clock.setTimer(() => this.hurry(), leftMs) };
+    this.window = { endsAt, cancel: this.clock.setTimer(this.windowOver, leftMs) };
   }
 
   /** What waits, waits for no window. */
@@ -43,19 +43,28 @@ export class SendTurns {
     this.window?.cancel();
     this.window = null;
     this.isDue = true;
-    const send = () => {
-      this.isDue = false;
-      this.send();
-    };
     // After the microtasks of this turn, in which whoever was just answered asks for more.
-    if (this.underway === 0) process.nextTick(send);
-    else setImmediate(send);
+    if (this.underway === 0) queueMicrotask(this.sendDue);
+    else setImmediate(this.sendDue);
   }
 
-  /** Counts what was sent as under way until it settles. It must not reject. */
-  async run(sent: Promise<void>): Promise<void> {
+  /** Something is sent: it is under way until it has come {@link back}. */
+  begin(): void {
     this.underway += 1;
-    await sent;
+  }
+
+  /**
+   * What was sent has come back, and those who wait for it are told next: what they ask for then need not
+   * wait for it.
+   */
+  back(): void {
     this.underway -= 1;
   }
+
+  private readonly windowOver = (): void => this.hurry();
+
+  private readonly sendDue = (): void => {
+    this.isDue = false;
+    this.send();
+  };
 }

@@ -2,6 +2,9 @@ import { FEATURES, LONE_SURROGATE } from '../client/keys.js';
 import { prefixRange, type KeyRange } from '../watch/key-range.js';
 import { InvalidTransactionError, ReservedKeyError } from './transaction.errors.js';
 
+/** Hardly ever there, so all of it is looked for at once. */
+const UNFIT = new RegExp(`^(?:${FEATURES.join('|')})/|${LONE_SURROGATE.source}`, 'u');
+
 /** Makes whole keys of relative ones, refusing what can be none. */
 export class TransactionKeys {
   private readonly start: Buffer;
@@ -12,7 +15,7 @@ export class TransactionKeys {
 
   /** @throws InvalidTransactionError for what cannot be a key */
   toRead(key: unknown): Buffer {
-    return Buffer.from(`${this.namespace}/${checked(key, 'key')}`);
+    return this.whole(checked(key, 'key'));
   }
 
   /**
@@ -21,10 +24,11 @@ export class TransactionKeys {
    * @throws ReservedKeyError
    */
   toWrite(key: unknown): Buffer {
+    if (typeof key === 'string' && key !== '' && !UNFIT.test(key)) return this.whole(key);
     const name = checked(key, 'key');
     const feature = FEATURES.find((own) => name.startsWith(`${own}/`));
     if (feature) throw new ReservedKeyError(name, feature);
-    return Buffer.from(`${this.namespace}/${name}`);
+    return this.whole(name);
   }
 
   /** @throws InvalidTransactionError for what cannot begin a key */
@@ -35,6 +39,10 @@ export class TransactionKeys {
   /** A whole key of this namespace as users know it. */
   relative(key: Buffer): string {
     return key.toString('utf8', this.start.length);
+  }
+
+  private whole(name: string): Buffer {
+    return Buffer.from(`${this.namespace}/${name}`);
   }
 }
 

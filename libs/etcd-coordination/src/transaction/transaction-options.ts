@@ -49,6 +49,7 @@ const ISOLATIONS: readonly unknown[] = [
   'read-committed',
 ] satisfies TransactionIsolation[];
 
+const NO_OPTIONS: Record<string, unknown> = Object.freeze({});
 const DEFAULT_MAX_ATTEMPTS = 50;
 const LARGEST_INT64 = 2n ** 63n - 1n;
 
@@ -61,7 +62,7 @@ export interface ReadStmOptions {
 
 /** @throws InvalidTransactionError naming the option and the cure */
 export function readStmOptions(given: unknown): ReadStmOptions {
-  const options = readObject(given, 'a transaction', '{ isolation, maxAttempts, signal }');
+  const options = readObject(given, () => 'a transaction', '{ isolation, maxAttempts, signal }');
   const { isolation = 'serializable-snapshot', maxAttempts = DEFAULT_MAX_ATTEMPTS } = options;
   const { signal } = options;
   if (!ISOLATIONS.includes(isolation)) {
@@ -88,7 +89,7 @@ export function readStmOptions(given: unknown): ReadStmOptions {
 
 /** The lease of a put, null for none. @throws InvalidTransactionError */
 export function readLease(key: string, given: unknown): string | null {
-  const { lease } = readObject(given, `the put of ${JSON.stringify(key)}`, '{ lease }');
+  const { lease } = readObject(given, () => `the put of ${JSON.stringify(key)}`, '{ lease }');
   if (lease === undefined) return null;
   if (lease === 'session') return lease;
   if (typeof lease === 'string' && /^[1-9][0-9]{0,18}$/.test(lease)) {
@@ -101,7 +102,7 @@ export function readLease(key: string, given: unknown): string | null {
 
 /** What withdraws a call. @throws InvalidTransactionError */
 export function readSignal(key: string, given: unknown): AbortSignal | undefined {
-  const { signal } = readObject(given, `the call for ${JSON.stringify(key)}`, '{ signal }');
+  const { signal } = readObject(given, () => `the call for ${JSON.stringify(key)}`, '{ signal }');
   if (signal === undefined || signal instanceof AbortSignal) return signal;
   throw new InvalidTransactionError(
     `The option "signal" of the call for ${JSON.stringify(key)} is not an AbortSignal; give that of an AbortController.`,
@@ -119,7 +120,7 @@ export function readValue(key: string, value: unknown): Buffer {
 
 /** How many keys a range read gives at most, or undefined for all. @throws InvalidTransactionError */
 export function readLimit(prefix: string, given: unknown): number | undefined {
-  const { limit } = readObject(given, `the range ${JSON.stringify(prefix)}`, '{ limit }');
+  const { limit } = readObject(given, () => `the range ${JSON.stringify(prefix)}`, '{ limit }');
   if (limit === undefined) return undefined;
   if (Number.isSafeInteger(limit) && (limit as number) >= 1) return limit as number;
   throw new InvalidTransactionError(
@@ -142,10 +143,10 @@ export function shown(value: unknown): string {
   return value === undefined ? 'undefined' : `of type ${typeof value}`;
 }
 
-function readObject(given: unknown, what: string, shape: string): Record<string, unknown> {
-  if (given === undefined) return {};
+function readObject(given: unknown, what: () => string, shape: string): Record<string, unknown> {
+  if (given === undefined) return NO_OPTIONS;
   if (typeof given === 'object' && given !== null) return given as Record<string, unknown>;
   throw new InvalidTransactionError(
-    `The options of ${what} are ${shown(given)}; give an object, ${shape}, or nothing.`,
+    `The options of ${what()} are ${shown(given)}; give an object, ${shape}, or nothing.`,
   );
 }

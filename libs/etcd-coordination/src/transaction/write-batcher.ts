@@ -117,15 +117,23 @@ export class WriteBatcher {
    * @throws the signal's reason, if that aborts before it was sent
    */
   put(key: string, value: TransactionValue, options?: BatchedPutOptions): Promise<BatchedWrite> {
-    return this.write(key, options, () => ({
-      value: readValue(key, value),
-      lease: readLease(key, options),
-    }));
+    return new Promise((resolve, reject) => {
+      const planned = {
+        key: this.keys.toWrite(key),
+        name: key,
+        value: readValue(key, value),
+        lease: readLease(key, options),
+      };
+      this.accept(planned, options, { resolve, reject });
+    });
   }
 
   /** Deletes a key, if it is there. Rejects as {@link put} does. */
   delete(key: string, options?: BatchedOptions): Promise<BatchedWrite> {
-    return this.write(key, options, () => ({ value: null, lease: null }));
+    return new Promise((resolve, reject) => {
+      const planned = { key: this.keys.toWrite(key), name: key, value: null, lease: null };
+      this.accept(planned, options, { resolve, reject });
+    });
   }
 
   /**
@@ -145,10 +153,11 @@ export class WriteBatcher {
       signal?.throwIfAborted();
       this.assertOpen(key);
       this.reads.assertRoom(key);
-      const told = ending({ resolve, reject }, signal, (reason) =>
-        this.reads.withdraw(read, reason),
-      );
-      const read = this.reads.ask(key, whole, told);
+      const told = { resolve, reject };
+      const until = signal
+        ? ending(told, signal, (reason) => this.reads.withdraw(read, reason))
+        : told;
+      const read = this.reads.ask(key, whole, until);
     });
   }
 
@@ -188,24 +197,24 @@ export class WriteBatcher {
     };
   }
 
-  private write(
-    name: string,
+  private accept(
+    planned: PlannedWrite,
     options: BatchedOptions | undefined,
-    read: () => Pick<PlannedWrite, 'value' | 'lease'>,
-  ): Promise<BatchedWrite> {
-    return new Promise((resolve, reject) => {
-      const key = this.keys.toWrite(name);
-      const { value, lease } = read();
-      const signal = readSignal(name, options);
-      signal?.throwIfAborted();
-      const bytes = key.length + (value?.length ?? 0) + OPERATION_BYTES;
-      this.assertOpen(name);
-      this.assertRoom(name, bytes);
-      const told = ending({ resolve, reject }, signal, (reason) =>
-        this.writes.withdraw(write, reason),
-      );
-      const write = this.writes.accept({ key, name, value, lease }, bytes, told);
-    });
+    told: Told<BatchedWrite>,
+  ): void {
+    const { key, name, value } = planned;
+    const signal = readSignal(name, options);
+    signal?.throwIfAborted();
+    const bytes = key.length + (value?.length ?? 0) + OPERATION_BYTES;
+    this.assertOpen(name);
+    this.assertRoom(name, bytes);
+    const { writes } = this;
+    if (!signal) {
+      writes.accept(planned, bytes, told);
+      return;
+    }
+    const until = ending(told, signal, (reason) => writes.withdraw(write, reason));
+    const write = writes.accept(planned, bytes, until);
   }
 
   private async drain(drainTimeoutMs: number | undefined): Promise<void> {
@@ -240,10 +249,9 @@ export class WriteBatcher {
 /** The same, and the signal is let go at the end. */
 function ending<T>(
   told: Told<T>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
   onAbort: (reason: unknown) => void,
 ): Told<T> {
-  if (!signal) return told;
   const abort = () => onAbort(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   const letGo = () => signal.removeEventListener('abort', abort);
