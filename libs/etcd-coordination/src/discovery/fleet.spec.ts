@@ -1,80 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { SeededRandom } from '../../../../test/support/seeded-random.js';
+import { FleetStage, up } from '../../../../test/support/fleet-stage.js';
 import { serviceInstance } from '../../../../test/support/service-instances.js';
 import type { ServiceInstance } from '../registry/service-instance.js';
-import { readDiscoveryOptions } from './validate-discovery-options.js';
-import { Fleet } from './fleet.js';
 import { UnsaidReason } from './silence.js';
-import type { BeginOptions, ChooseOptions } from './service-pool.js';
-
-const SLOW_START_MS = 30_000;
-
-/** A fleet and its clock. */
-class Stage {
-  now = 0;
-  readonly fleet: Fleet;
-  private readonly known = new Map<string, ServiceInstance>();
-
-  constructor(options: object = {}, zone: string | null = null, instanceId = 'me') {
-    const random = new SeededRandom(7);
-    const owner = { instanceId, zone, random: () => random.next() };
-    this.fleet = new Fleet(owner, readDiscoveryOptions(options));
-  }
-
-  list(...instances: ServiceInstance[]): this {
-    this.change(instances, true);
-    return this;
-  }
-
-  change(instances: (ServiceInstance | string)[], isList = false): void {
-    const changes = instances.map((after) => {
-      const id = typeof after === 'string' ? after : after.id;
-      const before = this.known.get(id) ?? null;
-      if (typeof after === 'string') this.known.delete(id);
-      else this.known.set(id, after);
-      return { id, before, after: typeof after === 'string' ? null : after };
-    });
-    this.fleet.apply({ changes, isList }, this.now);
-  }
-
-  choose(options?: BeginOptions): string | null {
-    return this.fleet.choose(options, this.now)?.id ?? null;
-  }
-
-  /** How often each was chosen. */
-  count(times: number, options?: BeginOptions): Record<string, number> {
-    const counts: Record<string, number> = {};
-    for (let time = 0; time < times; time += 1) {
-      const id = String(this.choose(options));
-      counts[id] = (counts[id] ?? 0) + 1;
-    }
-    return counts;
-  }
-
-  /** A call of that instance, which has to be chosen by force: all others are excluded. */
-  call(id: string, how: 'succeeded' | 'failed' | 'abandoned', tookMs = 5, why?: unknown): void {
-    const others = new Set([...this.known.keys()].filter((other) => other !== id));
-    const candidate = this.fleet.choose({ exclude: others, strategy: 'random' }, this.now)!;
-    expect(candidate.id).toBe(id);
-    this.fleet.began(candidate, this.now);
-    this.now += tookMs;
-    this.fleet.ended(candidate, how, this.now - tookMs, this.now, why);
-  }
-
-  fail(id: string, times = 5): void {
-    for (let time = 0; time < times; time += 1) this.call(id, 'failed');
-  }
-}
-
-function up(...ids: string[]): ServiceInstance[] {
-  return ids.map((id) => serviceInstance(id));
-}
 
 const ROUND_ROBIN = { strategy: 'round-robin' } as const;
 
 describe('who can be chosen', () => {
   it('is who is up', () => {
-    const stage = new Stage().list(
+    const stage = new FleetStage().list(
       ...up('a'),
       serviceInstance('b', { state: 'draining' }),
       serviceInstance('c', { state: 'down' }),
@@ -98,7 +32,7 @@ describe('who can be chosen', () => {
   });
 
   it('is nobody who is excluded', () => {
-    const stage = new Stage().list(...up('a', 'b', 'c'));
+    const stage = new FleetStage().list(...up('a', 'b', 'c'));
     for (const strategy of ['random', 'round-robin', 'least-in-flight', 'weighted'] as const) {
       expect(stage.count(20, { strategy, exclude: new Set(['a', 'c']) })).toEqual({ b: 20 });
     }
@@ -110,7 +44,7 @@ describe('who can be chosen', () => {
 
   it('is one that is protected as well, or the others would drown', () => {
     const kept = [1, 2].map((n) => serviceInstance(`kept${n}`, { isProtected: true, zone: 'z' }));
-    const stage = new Stage({}, 'z').list(serviceInstance('a', { zone: 'z' }), ...kept);
+    const stage = new FleetStage({}, 'z').list(serviceInstance('a', { zone: 'z' }), ...kept);
     expect(stage.count(30, ROUND_ROBIN)).toEqual({ a: 10, kept1: 10, kept2: 10 });
     stage.change(['a']);
     expect(stage.count(20, ROUND_ROBIN)).toEqual({ kept1: 10, kept2: 10 });
@@ -128,13 +62,13 @@ describe('another attempt of a call', () => {
   const options = (...tried: string[]) => ({ tried: new Set(tried), ...ROUND_ROBIN });
 
   it('goes to whoever was not tried', () => {
-    const stage = new Stage().list(...up('a', 'b', 'c'));
+    const stage = new FleetStage().list(...up('a', 'b', 'c'));
     expect(stage.count(20, options('a', 'c'))).toEqual({ b: 20 });
     expect(stage.choose({ ...options('a'), exclude: new Set(['b', 'c']) })).toBeNull();
   });
 
   it('goes to those that are surely there before those that are protected', () => {
-    const stage = new Stage().list(
+    const stage = new FleetStage().list(
       ...up('a', 'b'),
       ...[1, 2, 3].map((n) => serviceInstance(`kept${n}`, { isProtected: true })),
     );
@@ -146,7 +80,7 @@ describe('another attempt of a call', () => {
   });
 
   it('is made at nobody who is found down or ejected while somebody is up, though that was tried', () => {
-    const stage = new Stage().list(...up('a', 'b'), found('down', 'probe'));
+    const stage = new FleetStage().list(...up('a', 'b'), found('down', 'probe'));
     expect(stage.choose(options('a', 'b'))).toBeNull();
     stage.fail('b');
     expect(stage.choose(options('a'))).toBeNull();
@@ -161,7 +95,7 @@ describe('another attempt of a call', () => {
 describe('round robin beside many who are excluded', () => {
   it('gives each of the others its turn', () => {
     const others = Array.from({ length: 30 }, (_, index) => `other${index}`);
-    const stage = new Stage().list(...up('a', 'b', 'x', 'y', ...others));
+    const stage = new FleetStage().list(...up('a', 'b', 'x', 'y', ...others));
     const found = stage.count(40, { ...ROUND_ROBIN, exclude: new Set(others) });
     expect(found).toEqual({ a: 10, b: 10, x: 10, y: 10 });
   });
@@ -169,7 +103,7 @@ describe('round robin beside many who are excluded', () => {
 
 describe('who only a prober finds down', () => {
   it('is called where nobody is up, and not before', () => {
-    const stage = new Stage().list(...up('a'), found('b', 'probe'), found('c', 'probe'));
+    const stage = new FleetStage().list(...up('a'), found('b', 'probe'), found('c', 'probe'));
     expect(stage.count(20)).toEqual({ a: 20 });
     stage.change(['a']);
     expect(Object.keys(stage.count(40, ROUND_ROBIN)).toSorted()).toEqual(['b', 'c']);
@@ -177,14 +111,14 @@ describe('who only a prober finds down', () => {
 
   it('is not called if it says so itself, or somebody marks it', () => {
     const ill = serviceInstance('ill', { state: 'down' });
-    const stage = new Stage().list(ill, found('marked', 'probe', 'operator'));
+    const stage = new FleetStage().list(ill, found('marked', 'probe', 'operator'));
     expect(stage.choose()).toBeNull();
   });
 });
 
 describe('ejection', () => {
   it('comes after five failures in a row, and is over after one good trial', () => {
-    const stage = new Stage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
+    const stage = new FleetStage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
     stage.fail('a', 4);
     stage.call('a', 'succeeded');
     stage.fail('a', 4);
@@ -204,7 +138,7 @@ describe('ejection', () => {
   });
 
   it('is longer each time, and a trial that was given up is made anew', () => {
-    const stage = new Stage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
+    const stage = new FleetStage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
     stage.fail('a', 5);
     stage.now += 5000;
     stage.call('a', 'abandoned');
@@ -216,20 +150,20 @@ describe('ejection', () => {
   });
 
   it('never takes more than half, one of two, and never the only one', () => {
-    const four = new Stage().list(...up('a', 'b', 'c', 'd'));
+    const four = new FleetStage().list(...up('a', 'b', 'c', 'd'));
     for (const id of ['a', 'b', 'c']) four.fail(id);
     expect(Object.keys(four.count(40, ROUND_ROBIN)).sort()).toEqual(['c', 'd']);
-    const two = new Stage().list(...up('a', 'b'));
+    const two = new FleetStage().list(...up('a', 'b'));
     two.fail('b');
     two.fail('a');
     expect(two.count(10, ROUND_ROBIN)).toEqual({ a: 10 });
-    const one = new Stage().list(...up('a'));
+    const one = new FleetStage().list(...up('a'));
     one.fail('a');
     expect(one.choose()).toBe('a');
   });
 
   it('counts those on trial among those that it may take', () => {
-    const stage = new Stage().list(...up('a', 'b', 'c', 'd'));
+    const stage = new FleetStage().list(...up('a', 'b', 'c', 'd'));
     for (const id of ['a', 'b']) stage.fail(id);
     stage.now += 5000;
     for (const id of ['c', 'd']) stage.fail(id);
@@ -239,7 +173,7 @@ describe('ejection', () => {
 
   it('takes one that is protected at its first failure, and does not count it among the others', () => {
     const kept = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `kept${n}`);
-    const stage = new Stage().list(
+    const stage = new FleetStage().list(
       ...up('a', 'b', 'c', 'd'),
       ...kept.map((id) => serviceInstance(id, { isProtected: true })),
     );
@@ -250,7 +184,7 @@ describe('ejection', () => {
   });
 
   it('does not come at the first failure of one that drains', () => {
-    const stage = new Stage().list(...up('a', 'b'));
+    const stage = new FleetStage().list(...up('a', 'b'));
     const candidate = stage.fleet.choose({ exclude: new Set(['b']) }, 0)!;
     stage.fleet.began(candidate, 0);
     stage.change([serviceInstance('a', { state: 'draining' })]);
@@ -260,7 +194,7 @@ describe('ejection', () => {
   });
 
   it('is not ended by an answer of the time before it', () => {
-    const stage = new Stage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
+    const stage = new FleetStage({ slowStartMs: 0 }).list(...up('a', 'b', 'c'));
     const early = stage.now;
     const others = { exclude: new Set(['b', 'c']) };
     const late = [0, 1].map(() => {
@@ -284,7 +218,7 @@ describe('ejection', () => {
   it('comes by the deadlines of callers too, and by those who gave up after far too long', () => {
     const late = new DOMException('late', 'TimeoutError');
     for (const why of [late, new UnsaidReason(), new DOMException('no more', 'AbortError')]) {
-      const stage = new Stage().list(...up('a', 'b', 'c'));
+      const stage = new FleetStage().list(...up('a', 'b', 'c'));
       stage.call('b', 'succeeded', 5);
       for (let time = 0; time < 5; time += 1) stage.call('a', 'abandoned', 200, why);
       const isEjected = !Object.hasOwn(stage.count(30, ROUND_ROBIN), 'a');
@@ -293,145 +227,15 @@ describe('ejection', () => {
   });
 
   it('leaves the ejected for when there is nobody else', () => {
-    const stage = new Stage().list(...up('a', 'b'));
+    const stage = new FleetStage().list(...up('a', 'b'));
     stage.fail('a');
     stage.change([serviceInstance('b', { state: 'down' })]);
     expect(stage.choose()).toBe('a');
   });
 
   it('can be turned off', () => {
-    const stage = new Stage({ ejection: false }).list(...up('a', 'b'));
+    const stage = new FleetStage({ ejection: false }).list(...up('a', 'b'));
     stage.fail('a', 50);
     expect(stage.count(10, ROUND_ROBIN)).toEqual({ a: 5, b: 5 });
-  });
-});
-
-describe('slow start', () => {
-  /** The share of `x` beside nine others, against what it would get with its whole share. */
-  const rampOf = (stage: Stage, options: ChooseOptions) =>
-    (stage.count(20_000, options)['x'] ?? 0) / 2000;
-
-  for (const strategy of ['round-robin', 'random', 'weighted', 'least-in-flight'] as const) {
-    it(`ramps one that is new from a tenth to its whole share, with ${strategy}`, () => {
-      const stage = new Stage().list(...up('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'));
-      stage.change(up('x'));
-      expect(rampOf(stage, { strategy })).toBeCloseTo(0.1, 1);
-      stage.now += SLOW_START_MS / 2;
-      expect(rampOf(stage, { strategy })).toBeCloseTo(0.55, 0);
-      stage.now += SLOW_START_MS / 2;
-      expect(rampOf(stage, { strategy })).toBeCloseTo(1, 1);
-    });
-  }
-
-  it('is for one that was down, or ejected, but not for one that resumes or is of the first list', () => {
-    const stage = new Stage().list(
-      ...up('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'),
-      serviceInstance('x', { state: 'down' }),
-    );
-    stage.change(up('x'));
-    expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(0.1, 1);
-    stage.now += SLOW_START_MS;
-    stage.change([serviceInstance('x', { state: 'draining' })]);
-    stage.change(up('x'));
-    expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(1, 1);
-    stage.fail('x');
-    stage.now += 5000;
-    stage.call('x', 'succeeded');
-    expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(0.1, 1);
-  });
-
-  it('is for a new process under an old id, but not for one that was protected', () => {
-    const stage = new Stage().list(...up('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'x'));
-    stage.change([serviceInstance('x', { createRevision: 2n })]);
-    expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(0.1, 1);
-    stage.now += SLOW_START_MS;
-    stage.change([serviceInstance('x', { createRevision: 2n, isProtected: true })]);
-    stage.change([serviceInstance('x', { createRevision: 3n })]);
-    expect(rampOf(stage, ROUND_ROBIN)).toBeCloseTo(1, 1);
-  });
-
-  it('is not for one that is back because it is kept after all', () => {
-    const stage = new Stage().list(...up('a', 'b'));
-    stage.change(['b']);
-    stage.change([serviceInstance('b', { isProtected: true })]);
-    stage.change([serviceInstance('b', { createRevision: 2n })]);
-    expect(stage.count(20, ROUND_ROBIN)).toEqual({ a: 10, b: 10 });
-  });
-
-  it('leads those to their share as well that are only kept', () => {
-    const kept = { isProtected: true };
-    const stage = new Stage().list(serviceInstance('a', kept));
-    stage.change(up('b'));
-    stage.change([serviceInstance('b', kept)]);
-    const random = { strategy: 'random' } as const;
-    expect(stage.count(200, random)['a']).toBeGreaterThan(150);
-    stage.now += SLOW_START_MS;
-    expect(stage.count(200, random)['a']).toBeLessThan(150);
-  });
-
-  it('holds nobody back when all are fresh, and can be turned off', () => {
-    const fresh = new Stage().list();
-    fresh.change(up('a', 'b'));
-    expect(fresh.count(10, ROUND_ROBIN)).toEqual({ a: 5, b: 5 });
-    const off = new Stage({ slowStartMs: 0 }).list(...up('a'));
-    off.change(up('b'));
-    expect(off.count(10, ROUND_ROBIN)).toEqual({ a: 5, b: 5 });
-  });
-});
-
-describe('zones', () => {
-  const inZone = (zone: string, count: number, some: Partial<ServiceInstance> = {}) =>
-    Array.from({ length: count }, (_, index) =>
-      serviceInstance(`${zone}${index}`, { zone, ...some }),
-    );
-  const shareOf = (counts: Record<string, number>, zone: string) => {
-    const all = Object.entries(counts);
-    const sum = (entries: typeof all) => entries.reduce((total, [, count]) => total + count, 0);
-    return sum(all.filter(([id]) => id.startsWith(zone))) / sum(all);
-  };
-
-  it('keeps calls in the own zone, or the one that is asked for', () => {
-    const stage = new Stage({}, 'a').list(...inZone('a', 5), ...inZone('b', 5));
-    expect(shareOf(stage.count(200), 'a')).toBe(1);
-    expect(shareOf(stage.count(200, { zone: 'b' }), 'b')).toBe(1);
-    expect(shareOf(stage.count(200, { zone: 'none' }), 'a')).toBeLessThan(1);
-  });
-
-  it('lets a part go elsewhere when too few of the zone are healthy, and all when none is', () => {
-    const stage = new Stage({}, 'a').list(...inZone('a', 10), ...inZone('b', 10));
-    stage.change(inZone('a', 3, { state: 'down' }));
-    expect(shareOf(stage.count(500), 'a')).toBe(1);
-    stage.change(inZone('a', 8, { state: 'down' }));
-    // With those that go anywhere, and so come back.
-    expect(shareOf(stage.count(20_000, { strategy: 'random' }), 'a')).toBeCloseTo(0.2 / 0.7, 1);
-    const alone = new Stage({}, 'a').list(...inZone('a', 5));
-    alone.change(inZone('a', 4, { state: 'down' }));
-    expect(alone.count(10)).toEqual({ a4: 10 });
-    stage.change(inZone('a', 10, { state: 'down' }));
-    expect(shareOf(stage.count(100), 'b')).toBe(1);
-  });
-
-  it('are no matter to a key, unless one is asked for, and neither is who is new', () => {
-    const list = [...inZone('a', 5), ...inZone('b', 5)];
-    const [here, there] = ['a', 'b'].map((zone) => new Stage({}, zone).list(...list));
-    here!.change([serviceInstance('new')]);
-    there!.list(serviceInstance('new'));
-    const found = new Set<string>();
-    for (let key = 0; key < 200; key += 1) {
-      const hashKey = `${key}`;
-      const id = here!.choose({ hashKey })!;
-      expect(there!.choose({ hashKey })).toBe(id);
-      expect(here!.choose({ hashKey, zone: 'b' })).toMatch(/^b/);
-      found.add(id);
-    }
-    expect(found.size).toBe(11);
-  });
-
-  it('sends the same key to the same instance while a part of the traffic leaves the zone', () => {
-    const stage = new Stage({}, 'a').list(...inZone('a', 10), ...inZone('b', 10));
-    stage.change(inZone('a', 6, { state: 'down' }));
-    for (let key = 0; key < 50; key += 1) {
-      expect(Object.keys(stage.count(5, { hashKey: `${key}`, zone: 'a' }))).toHaveLength(1);
-    }
   });
 });

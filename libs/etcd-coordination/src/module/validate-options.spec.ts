@@ -129,6 +129,14 @@ describe('the options', () => {
     });
   });
 
+  it('take the rules as they were checked, whatever becomes of the object', () => {
+    const orders = { limit: 100, windowMs: 1000, mode: 'fleet' };
+    const { traffic } = validateOptions({ endpoints, traffic: { limits: { orders } } });
+    orders.limit = -1;
+
+    expect(traffic.limits).toEqual({ orders: { limit: 100, windowMs: 1000, mode: 'fleet' } });
+  });
+
   it('may be undefined where they may be left out', () => {
     const { client } = validateOptions({ endpoints, auth: undefined, typo: undefined });
 

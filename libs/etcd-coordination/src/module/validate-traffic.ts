@@ -58,7 +58,8 @@ function readRules<Rule extends object, Fields extends object>(
     }
     assertRule(kind, `traffic.${group}.${name}`, name, fields);
   }
-  return rules as Readonly<Record<string, Fields>>;
+  // What the user changes in it later was never looked at.
+  return structuredClone(rules) as Readonly<Record<string, Fields>>;
 }
 
 function assertRule<Rule extends object>(

@@ -1,12 +1,9 @@
-import { Logger } from '@nestjs/common';
 import { ClientClosedError } from '../../client/etcd.errors.js';
-import { retryDelay } from '../../client/retry-delay.js';
+import { LastingView } from '../../watch/lasting-view.js';
 import { PrefixView } from '../../watch/prefix-view.js';
 import type { RateLimiterGround } from './share-ground.js';
 import { decodeShareRecord, type ShareRecord } from './share-record.js';
 
-/** Between two attempts to follow what etcd refuses to show. */
-const RETRY_SLOWLY = { initialDelayMs: 1000, maxDelayMs: 30_000 };
 /** So long after an interruption many a lease may have run out whose process is well. */
 const AFTER_OUTAGE_MS = 30_000;
 
@@ -20,20 +17,22 @@ interface Held {
 
 /** The records of all who take part in a fleet's limit, followed by a watch, by what follows the prefix. */
 export class ShareView {
-  private readonly logger = new Logger('RateLimiter');
   private readonly held = new Map<string, Held>();
-  private view!: PrefixView;
-  private refusals = 0;
-  private closed = false;
-  private cancelTimer: () => void = () => undefined;
+  private readonly lasting: LastingView<PrefixView>;
 
   constructor(
-    private readonly ground: Pick<RateLimiterGround, 'client' | 'watch'>,
+    { client, watch }: Pick<RateLimiterGround, 'client' | 'watch'>,
     readonly prefix: string,
     private readonly changed: () => void,
     private readonly refused: (error: Error) => void,
   ) {
-    this.open();
+    this.lasting = new LastingView(
+      client.clock,
+      'RateLimiter',
+      `the shares under ${prefix}`,
+      () => new PrefixView(client, watch, prefix),
+    );
+    this.lasting.subscribe(() => this.look());
   }
 
   get isSynced(): boolean {
@@ -69,32 +68,16 @@ export class ShareView {
   }
 
   close(): void {
-    this.closed = true;
-    this.cancelTimer();
-    this.view.close();
+    this.lasting.close();
   }
 
-  private open(): void {
-    const { client, watch } = this.ground;
-    const view = (this.view = new PrefixView(client, watch, this.prefix));
-    view.subscribe(() => {
-      if (this.closed) return;
-      if (view.error) return this.tryAgain(view.error);
-      this.refusals = 0;
-      this.changed();
-    });
+  private get view(): PrefixView {
+    return this.lasting.current;
   }
 
-  private tryAgain(error: Error): void {
-    if (error instanceof ClientClosedError) return;
-    this.refused(error);
-    this.refusals += 1;
-    if (this.refusals === 1) {
-      this.logger.warn(
-        `Who shares the limit under ${this.prefix} cannot be seen, which is tried again now and then: ${String(error)}`,
-      );
-    }
-    const delay = retryDelay(this.refusals, RETRY_SLOWLY);
-    this.cancelTimer = this.ground.client.clock.setTimer(() => this.open(), delay, { unref: true });
+  private look(): void {
+    const { error } = this.view;
+    if (!error) this.changed();
+    else if (!(error instanceof ClientClosedError)) this.refused(error);
   }
 }
