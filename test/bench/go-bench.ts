@@ -9,6 +9,8 @@ export interface GoFigures {
   readonly counts: readonly number[];
 }
 
+const LONGEST_MS = 60_000;
+
 type Options = Readonly<Record<string, string | number>>;
 
 /** Go's own client, by the program that the variable `GO_BENCH` names. */
@@ -22,9 +24,12 @@ export class GoBench {
 
   /** Runs one of its tests. */
   run(test: string, endpoint: string, options: Options): Promise<GoFigures> {
-    const { figures, go } = this.start(test, endpoint, options);
-    go();
-    return figures;
+    const once = () => {
+      const { figures, go } = this.start(test, endpoint, options);
+      go();
+      return figures;
+    };
+    return once().catch(once);
   }
 
   /** Runs a test in several processes, which begin together once all of them stand. */
@@ -47,7 +52,12 @@ export class GoBench {
     const opt = Object.entries(options).map(([name, value]) => `${name}=${value}`);
     const target = endpoint.replace(/^https?:\/\//, '');
     const args = ['-test', test, '-endpoint', target, '-opt', opt.join(',')];
-    const child = spawn(this.binary, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(this.binary, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      // Its election was seen to wait for ever.
+      timeout: LONGEST_MS,
+      killSignal: 'SIGKILL',
+    });
     // It may have ended before it is let go.
     child.stdin.on('error', () => undefined);
     let last = '';
@@ -61,7 +71,8 @@ export class GoBench {
       child.once('error', reject);
       child.once('close', (code) => {
         if (code === 0) resolve(JSON.parse(last) as GoFigures);
-        else reject(new Error(`${this.binary} ${args.join(' ')} ended with ${code}.`));
+        else
+          reject(new Error(`${this.binary} ${args.join(' ')} ended with ${code ?? 'a signal'}.`));
       });
     });
     return { ready, figures, go: () => child.stdin.end('\n') };

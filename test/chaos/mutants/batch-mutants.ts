@@ -28,9 +28,9 @@ export const batchMutants: readonly Mutant[] = [
     replacements: [
       {
         file: 'transaction/batch-sender.ts',
-        find: 'const { revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it));',
+        find: '({ revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it)));',
         replace:
-          'const { revision } = { revision: 0n }; void this.committer.commit(plan, FenceGuard.none).catch(() => undefined);',
+          'revision = 0n; void this.committer.commit(plan, FenceGuard.none).catch(() => undefined);',
       },
     ],
   },
@@ -56,7 +56,7 @@ export const batchMutants: readonly Mutant[] = [
       {
         file: 'transaction/batch-sender.ts',
         find: 'await Promise.all(parts.map((part) => this.send(part)));',
-        replace: 'for (const write of batch) this.handlers.written(write, 1n);',
+        replace: 'this.handlers.written(batch, 1n);',
       },
     ],
   },

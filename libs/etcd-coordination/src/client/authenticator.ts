@@ -68,7 +68,7 @@ export class Authenticator {
         'authenticate',
         request,
         new Metadata(),
-        deadline.ofGrpc,
+        deadline.forGrpc,
         done,
       );
       deadline.watch(call);

@@ -14,8 +14,8 @@ export class CallDeadline {
     private readonly timeoutMs: number,
   ) {}
 
-  /** What gRPC is to know of it. */
-  get ofGrpc(): number {
+  /** The deadline that gRPC is to keep, by the machine's clock. */
+  get forGrpc(): number {
     return this.clock === systemClock ? Date.now() + this.timeoutMs : Infinity;
   }
 

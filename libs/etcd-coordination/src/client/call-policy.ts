@@ -56,9 +56,9 @@ interface OperationShape {
 
 function isReadOnly(request: unknown): boolean {
   const { success = [], failure = [] } = request as TxnShape;
-  return success.every(reads) && failure.every(reads);
+  return success.every(isRead) && failure.every(isRead);
 }
 
-function reads({ request_range: range, request_txn: txn }: OperationShape): boolean {
+function isRead({ request_range: range, request_txn: txn }: OperationShape): boolean {
   return range !== undefined || (txn !== undefined && isReadOnly(txn));
 }

@@ -166,15 +166,17 @@ export class Caller {
     this.sent += 1;
     return new Promise<T>((resolve, reject) => {
       const deadline = new CallDeadline(this.clock, timeoutMs);
-      const ended = this.ended<T>(endpoint, deadline, resolve, reject);
-      const call = endpoint.call(service, method, request, metadata, deadline.ofGrpc, ended);
+      const whenEnded = this.settling<T>(endpoint, deadline, resolve, reject);
+      const call = endpoint.call(service, method, request, metadata, deadline.forGrpc, whenEnded);
       this.underway.add(call);
       deadline.watch(call);
     });
   }
 
-  /** Of its own, so that it does not hold the request: see {@link UnaryCall}. */
-  private ended<T>(
+  /**
+   * What a call is to tell its end to. Made here, where it cannot hold the request: see {@link UnaryCall}.
+   */
+  private settling<T>(
     endpoint: Endpoint,
     deadline: CallDeadline,
     resolve: (response: T) => void,

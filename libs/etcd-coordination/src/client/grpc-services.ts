@@ -38,11 +38,18 @@ export function serviceClient(name: ServiceName, target: string, channel: Channe
 export function unaryMethod(service: ServiceName, method: string): UnaryMethod<unknown, unknown> {
   let methods = unaryMethods.get(service);
   if (!methods) {
-    const definitions = Object.values(serviceConstructor(service).service);
-    methods = new Map(definitions.map((definition) => [definition.originalName!, definition]));
+    const definitions = Object.entries(serviceConstructor(service).service);
+    methods = new Map(
+      definitions.map(([name, definition]) => [
+        name.charAt(0).toLowerCase() + name.slice(1),
+        definition,
+      ]),
+    );
     unaryMethods.set(service, methods);
   }
-  return methods.get(method)!;
+  const found = methods.get(method);
+  if (!found) throw new TypeError(`The service ${service} has no method ${method}.`);
+  return found;
 }
 
 function serviceConstructor(name: ServiceName): ServiceConstructor {

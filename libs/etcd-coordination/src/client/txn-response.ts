@@ -34,9 +34,10 @@ function readTxn(reader: WireReader, end: number): InnerResponse {
     if (tag === tagOf(1, BYTES)) header = readHeader(reader);
     else if (tag === tagOf(2, VARINT)) succeeded = reader.integer() !== '0';
     else if (tag === tagOf(3, BYTES)) {
-      // The writes of a transaction are all answered alike: one object says it for all of them.
-      if (responses.length > 0 && reader.skipsSame(lastAt)) {
-        responses.push(responses.at(-1)!);
+      // The puts of a transaction are all answered alike: one object says it for all of them.
+      const last = responses.at(-1);
+      if (last?.response_put && !last.response_put.prev_kv && reader.skipsSame(lastAt)) {
+        responses.push(last);
         continue;
       }
       lastAt = reader.position;

@@ -118,6 +118,21 @@ describe('UnaryCall', () => {
     expect(error.metadata.get('x-why')).toEqual(['because']);
   });
 
+  it("refuses a request that cannot be written, which is nobody else's fault", async () => {
+    const unwritable: UnaryMethod<string, string> = {
+      ...ECHO,
+      requestSerialize: () => {
+        throw new Error('not a string');
+      },
+    };
+    // Within a promise, as it is made.
+    const made = Promise.resolve().then(() => make('hello', unwritable).ended);
+    expect(await failureOf(made)).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: 'Request message serialization failure: not a string',
+    });
+  });
+
   it('fails for an answer that cannot be read, and for none', async () => {
     answer = (stream) => {
       respond(stream, { 'grpc-status': '0' });

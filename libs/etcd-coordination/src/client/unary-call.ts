@@ -42,7 +42,8 @@ export class UnaryCall {
    * Sends a request.
    *
    * @param deadline by the machine's clock
-   * @throws Error if the channel was closed, or if the request is none
+   * @throws Error as grpc-js does: `INVALID_ARGUMENT` if the request cannot be written, none of gRPC's codes
+   *   if the channel was closed
    */
   static start<Request, Response>(
     channel: Channel,
@@ -52,7 +53,7 @@ export class UnaryCall {
     deadline: number,
     done: UnaryDone<Response>,
   ): UnaryCall {
-    const bytes = method.requestSerialize(request);
+    const bytes = written(method, request);
     const made = new UnaryCall(method, done);
     const call = channel.createCall(method.path, deadline, undefined, null, undefined);
     made.call = call;
@@ -78,8 +79,7 @@ export class UnaryCall {
     try {
       response = this.method.responseDeserialize(answer);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.fail(status.INTERNAL, `Response message parsing error: ${reason}`);
+      this.fail(status.INTERNAL, `Response message parsing error: ${messageOf(error)}`);
       return this.cancel();
     }
     this.tell(null, response);
@@ -87,16 +87,15 @@ export class UnaryCall {
 
   /** @internal */
   onReceiveStatus({ code, details, metadata }: StatusObject): void {
-    if (code !== status.OK) this.fail(code, details, metadata);
-    else this.fail(status.UNIMPLEMENTED, 'No message received');
     this.call = null;
+    // It was answered.
+    if (!this.done) return;
+    if (code !== status.OK) this.fail(code, details, metadata);
+    else this.fail(status.UNIMPLEMENTED, 'No message received', metadata);
   }
 
-  /** With an error as grpc-js makes it, unless it was told already. */
-  private fail(code: status, details: string, metadata = new Metadata()): void {
-    if (!this.done) return;
-    const error = new Error(`${code} ${statusName(code)}: ${details}`);
-    this.tell(Object.assign(error, { code, details, metadata }), undefined);
+  private fail(code: status, details: string, metadata?: Metadata): void {
+    this.tell(failure(code, details, metadata), undefined);
   }
 
   private tell(error: ServiceError | null, response: unknown): void {
@@ -104,4 +103,23 @@ export class UnaryCall {
     this.done = null;
     done?.(error, response as never, this);
   }
+}
+
+function written<Request>(method: UnaryMethod<Request, unknown>, request: Request): Buffer {
+  try {
+    return method.requestSerialize(request);
+  } catch (error) {
+    const details = `Request message serialization failure: ${messageOf(error)}`;
+    throw failure(status.INVALID_ARGUMENT, details);
+  }
+}
+
+/** As grpc-js makes them. */
+function failure(code: status, details: string, metadata = new Metadata()): ServiceError {
+  const error = new Error(`${code} ${statusName(code)}: ${details}`);
+  return Object.assign(error, { code, details, metadata });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

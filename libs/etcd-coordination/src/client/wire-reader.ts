@@ -116,7 +116,10 @@ export class WireReader {
     return value;
   }
 
-  /** Up to 49 bits of a varint; {@link LARGE} more if it goes on. */
+  /**
+   * Up to 49 bits of a varint, which is less than {@link LARGE}. Of one that has more of them, its first 49
+   * bits plus {@link LARGE}; what is left of it comes next.
+   */
   private groups(): number {
     let value = 0;
     for (let factor = 1; factor < LARGE; factor *= 128) {

@@ -1,4 +1,5 @@
 import { nameFault, shownName } from '../client/name-fault.js';
+import { frozenCopy } from '../config/deep-freeze.js';
 import { LIMITS } from '../traffic/limit/rate-limit-rule.js';
 import { readRule, type DocumentKind } from '../traffic/live-documents.js';
 import { POLICY_KIND } from '../traffic/resilience/policy-kind.js';
@@ -59,7 +60,7 @@ function readRules<Rule extends object, Fields extends object>(
     assertRule(kind, `traffic.${group}.${name}`, name, fields);
   }
   // What the user changes in it later was never looked at.
-  return structuredClone(rules) as Readonly<Record<string, Fields>>;
+  return frozenCopy(rules) as Readonly<Record<string, Fields>>;
 }
 
 function assertRule<Rule extends object>(

@@ -25,6 +25,7 @@ describe('BatchQueue', () => {
       { weight: 2, arbitrary: fc.constant('take') },
       { weight: 4, arbitrary: fc.record({ release: fc.nat() }) },
       { weight: 1, arbitrary: fc.record({ withdraw: fc.nat() }) },
+      { weight: 1, arbitrary: fc.record({ withdrawBefore: fc.nat(80) }) },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
@@ -50,13 +51,21 @@ describe('BatchQueue', () => {
           } else if ('release' in one) {
             const [write] = out.splice(one.release % Math.max(1, out.length), 1);
             if (write) queue.release(write);
+          } else if ('withdrawBefore' in one) {
+            const isSuch = ({ acceptedAt }: QueuedWrite) => acceptedAt < one.withdrawBefore;
+            const gone = waiting.filter(isSuch);
+            expect(new Set(queue.withdrawEach(isSuch))).toEqual(new Set(gone));
+            for (const write of gone) waiting.splice(waiting.indexOf(write), 1);
           } else {
             const write = [...waiting, ...out][one.withdraw % Math.max(1, count)];
             if (!write) continue;
             expect(queue.withdraw(write)).toBe(waiting.includes(write));
             if (waiting.includes(write)) waiting.splice(waiting.indexOf(write), 1);
           }
-          expect(new Set(queue.waiting())).toEqual(new Set(waiting));
+          // The first of each key of which none is out.
+          const held = new Set(out.map(({ name }) => name));
+          const names = new Set(waiting.map(({ name }) => name).filter((name) => !held.has(name)));
+          expect(queue.readyCount).toBe(names.size);
           expect(queue.oldestAt === null).toBe(queue.readyCount === 0);
         }
         // All of it comes out in the end.

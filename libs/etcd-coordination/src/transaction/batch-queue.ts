@@ -30,8 +30,8 @@ export interface BatchLimits {
   readonly bytes: number;
 }
 
-/** Of a key of which nothing is under way. */
-const IDLE: QueuedWrite[] = [];
+/** Stands for a key of which nothing is ready or out. */
+const IDLE = Object.freeze([]) as unknown as QueuedWrite[];
 /** So many keys are remembered beside those that are busy: a map that is always emptied is always made anew. */
 const MOST_IDLE = 1024;
 
@@ -41,14 +41,17 @@ const MOST_IDLE = 1024;
  */
 export class BatchQueue {
   /**
-   * What can be sent, oldest first. No `Set`: what that outgrows or empties is linked to what it takes
-   * instead, so that once a part of it is old, Node's quick collection keeps all that was ever in it.
+   * What can be sent, oldest first. No `Set`: each time that V8 makes the table of one anew, the old table
+   * points to the new one, and once one of them is in old memory, scavenges keep all that come after it.
    */
   private readonly ready: QueuedWrite[] = [];
   private bytes = 0;
   /** Those whose turn it is, and that cannot be sent yet. */
   private readonly parked = new Set<QueuedWrite>();
-  /** What waits behind the one of its key that is ready or out: null for nothing, {@link IDLE} for no such one. */
+  /**
+   * What waits behind the one of its key that is ready or out. Null if nothing waits; {@link IDLE}, or no entry,
+   * if none is ready or out.
+   */
   private readonly keys = new Map<string, QueuedWrite[] | null>();
   /** How many are not idle. */
   private busy = 0;
@@ -152,16 +155,33 @@ export class BatchQueue {
     return true;
   }
 
-  /** What is not sent yet, those that are ready first. */
-  waiting(): QueuedWrite[] {
-    return [
-      ...this.ready,
-      ...this.parked,
-      ...[...this.keys.values()].flatMap((behind) => behind ?? []),
-    ];
+  /** Takes out all of a kind that were not sent yet, and gives them. */
+  withdrawEach(isSuch: (write: QueuedWrite) => boolean): QueuedWrite[] {
+    // Those behind others first: none of them is to have its turn.
+    const behindOthers = [...this.keys.values()].flatMap((behind) =>
+      behind && behind !== IDLE ? takeOut(behind, isSuch) : [],
+    );
+    const ready = takeOut(this.ready, isSuch);
+    const parked = this.parkedOnes.filter(isSuch);
+    for (const { bytes } of ready) this.bytes -= bytes;
+    for (const write of parked) this.parked.delete(write);
+    for (const write of [...ready, ...parked]) this.release(write);
+    return [...ready, ...parked, ...behindOthers];
   }
 
   private forgetIdle(): void {
     for (const [name, behind] of this.keys) if (behind === IDLE) this.keys.delete(name);
   }
+}
+
+/** Takes those out of a list that are such, in one pass, and gives them. */
+function takeOut(list: QueuedWrite[], isSuch: (write: QueuedWrite) => boolean): QueuedWrite[] {
+  const taken: QueuedWrite[] = [];
+  let kept = 0;
+  for (const write of list) {
+    if (isSuch(write)) taken.push(write);
+    else list[kept++] = write;
+  }
+  list.length = kept;
+  return taken;
 }

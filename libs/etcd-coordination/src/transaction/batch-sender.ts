@@ -7,13 +7,17 @@ import type { QueuedWrite } from './batch-queue.js';
 import type { Committer, CommitPlan } from './committer.js';
 import { FenceGuard } from './fence-guard.js';
 
-/** What became of writes. Each is told once. */
+/** What became of writes that went together. Each is told once. */
 export interface SendHandlers {
-  written(write: QueuedWrite, revision: bigint): void;
-  /** `isOut` while it may be applied yet, until {@link barred}. */
-  failed(write: QueuedWrite, error: unknown, isOut: boolean): void;
-  /** It is not applied any more, if it was not before. */
-  barred(write: QueuedWrite): void;
+  written(batch: readonly QueuedWrite[], revision: bigint): void;
+  /** `isOut` while they may be applied yet, until {@link barred}. */
+  failed(
+    batch: readonly QueuedWrite[],
+    errorOf: (write: QueuedWrite) => unknown,
+    isOut: boolean,
+  ): void;
+  /** They are not applied any more, if they were not before. */
+  barred(batch: readonly QueuedWrite[]): void;
   /** etcd did not answer. */
   unanswered(): void;
   /** A batch is taken apart. */
@@ -37,34 +41,40 @@ export class BatchSender {
    */
   async send(batch: readonly QueuedWrite[], whenBack?: () => void): Promise<void> {
     let bar: (() => Promise<void>) | null = null;
+    let revision: bigint;
     try {
       const plan = new BatchPlan(batch);
-      const { revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it));
-      whenBack?.();
-      for (const write of batch) this.handlers.written(write, revision);
+      ({ revision } = await this.committer.commit(plan, FenceGuard.none, (it) => (bar = it)));
     } catch (error) {
-      const parts = partsOf(batch, error);
-      if (parts) {
-        this.handlers.takenApart();
-        await Promise.all(parts.map((part) => this.send(part)));
-        return whenBack?.();
-      }
-      whenBack?.();
-      for (const write of batch) {
-        this.handlers.failed(
-          write,
-          failureOf('write', write.name, error, this.client),
-          bar !== null,
-        );
-      }
-      if (bar) void this.barInTheEnd(batch, bar);
-      if (isUnanswered(error)) this.handlers.unanswered();
+      return this.refused(batch, error, bar, whenBack);
     }
+    whenBack?.();
+    this.handlers.written(batch, revision);
   }
 
   /** Asks no more after those whose outcome nobody knows. */
   close(): void {
     this.closing.abort();
+  }
+
+  private async refused(
+    batch: readonly QueuedWrite[],
+    error: unknown,
+    bar: (() => Promise<void>) | null,
+    whenBack: (() => void) | undefined,
+  ): Promise<void> {
+    const parts = partsOf(batch, error);
+    if (parts) {
+      this.handlers.takenApart();
+      // They are one thing that is under way, until the last of them is back.
+      await Promise.all(parts.map((part) => this.send(part)));
+      return whenBack?.();
+    }
+    whenBack?.();
+    const errorOf = ({ name }: QueuedWrite) => failureOf('write', name, error, this.client);
+    this.handlers.failed(batch, errorOf, bar !== null);
+    if (bar) void this.barInTheEnd(batch, bar);
+    if (isUnanswered(error)) this.handlers.unanswered();
   }
 
   /** However long it takes: what comes after a write must not come before it. */
@@ -84,7 +94,7 @@ export class BatchSender {
       const { signal } = this.closing;
       await pause(this.client.clock, delay, signal, { unref: true }).catch(() => undefined);
     }
-    for (const write of batch) this.handlers.barred(write);
+    this.handlers.barred(batch);
   }
 }
 

@@ -57,19 +57,23 @@ export class BatchedWrites {
       : null;
     this.turns = new SendTurns(client.clock, windowMs, () => this.sendReady());
     this.sender = new BatchSender(client, committer, {
-      written: (write, revision) => {
-        this.written += 1;
-        this.release(write);
-        this.untold.end(write.round);
-        write.told.resolve({ revision });
+      written: (batch, revision) => {
+        this.written += batch.length;
+        for (const { round, told } of batch) {
+          this.untold.end(round);
+          told.resolve({ revision });
+        }
+        this.release(batch);
       },
-      failed: (write, error, isOut) => {
-        this.failed += 1;
-        if (!isOut) this.release(write);
-        this.untold.end(write.round);
-        write.told.reject(error);
+      failed: (batch, errorOf, isOut) => {
+        this.failed += batch.length;
+        for (const write of batch) {
+          this.untold.end(write.round);
+          write.told.reject(errorOf(write));
+        }
+        if (!isOut) this.release(batch);
       },
-      barred: (write) => this.release(write),
+      barred: (batch) => this.release(batch),
       unanswered: () => this.giveUpOverdue(),
       takenApart: () => (this.takenApart += 1),
     });
@@ -89,16 +93,14 @@ export class BatchedWrites {
 
   /** Rejects a write, unless it was sent. */
   withdraw(write: QueuedWrite, reason: unknown): void {
-    if (!this.queue.withdraw(write)) return;
-    this.failed += 1;
-    this.drop(write);
-    this.untold.end(write.round);
-    write.told.reject(reason);
+    if (this.queue.withdraw(write)) this.withdrawn(write, reason);
   }
 
   /** Rejects all that is not sent, each with what `reason` makes of its key. */
   withdrawAll(reason: (name: string) => Error): void {
-    for (const write of this.queue.waiting()) this.withdraw(write, reason(write.name));
+    for (const write of this.queue.withdrawEach(() => true)) {
+      this.withdrawn(write, reason(write.name));
+    }
   }
 
   /** Sends without waiting for the window, and resolves when everything was told that was accepted before. */
@@ -150,10 +152,15 @@ export class BatchedWrites {
     if (since !== null) this.sendSoon(since);
   };
 
-  /** Its key is the next one's. */
-  private release(write: QueuedWrite): void {
-    this.drop(write);
-    this.queue.release(write);
+  /**
+   * Their keys are the next ones'. Those who wait for them have been told by now, all of them: so what
+   * they ask for next goes with what has its turn by this.
+   */
+  private release(batch: readonly QueuedWrite[]): void {
+    for (const write of batch) {
+      this.drop(write);
+      this.queue.release(write);
+    }
   }
 
   private drop({ bytes }: QueuedWrite): void {
@@ -175,10 +182,17 @@ export class BatchedWrites {
     const { clock, options } = this.client;
     const { write: timeoutMs } = options.timeouts;
     const overdue = clock.now() - timeoutMs;
-    for (const write of this.queue.waiting()) {
-      if (write.acceptedAt > overdue) continue;
+    for (const write of this.queue.withdrawEach(({ acceptedAt }) => acceptedAt <= overdue)) {
       const what = `The write of ${JSON.stringify(write.name)} was not sent, for those before it, and`;
-      this.withdraw(write, new EtcdTimeoutError(what, timeoutMs));
+      this.withdrawn(write, new EtcdTimeoutError(what, timeoutMs));
     }
+  }
+
+  /** It was taken out of the queue. */
+  private withdrawn(write: QueuedWrite, reason: unknown): void {
+    this.failed += 1;
+    this.drop(write);
+    this.untold.end(write.round);
+    write.told.reject(reason);
   }
 }

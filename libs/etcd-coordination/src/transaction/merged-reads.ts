@@ -1,4 +1,4 @@
-import type { IKeyValue } from 'etcd3';
+import type { IKeyValue, IRangeResponse } from 'etcd3';
 import type { EtcdClient } from '../client/etcd-client.js';
 import { isOfOnePart } from '../client/txn-merger.js';
 import { WatchedValue } from '../watch/watched-value.js';
@@ -113,29 +113,37 @@ export class MergedReads {
   /** @param whenBack called before the first is told, unless the batch is taken apart: then after the last */
   private async send(batch: readonly SameRead[], whenBack?: () => void): Promise<void> {
     this.calls += 1;
+    let answers: readonly Pick<IRangeResponse, 'kvs'>[];
     try {
       const requests = batch.map(({ key }) => ({ key }));
-      const { answers } = await readTogether(this.client, requests);
-      whenBack?.();
-      for (const [index, same] of batch.entries()) {
-        const kv = answers[index]!.kvs[0];
-        const isShared = same.asked.size > 1;
-        this.tell(same, (told) => told.resolve(kv ? valueOf(same.name, kv, isShared) : null));
-      }
+      ({ answers } = await readTogether(this.client, requests));
     } catch (error) {
-      if (batch.length === 1 || !isOfOnePart(error)) {
-        whenBack?.();
-        for (const same of batch) {
-          const failure = failureOf('read', same.name, error, this.client);
-          this.tell(same, (told) => told.reject(failure));
-        }
-        return;
-      }
+      return this.refused(batch, error, whenBack);
+    }
+    whenBack?.();
+    for (const [index, same] of batch.entries()) {
+      const kv = answers[index]!.kvs[0];
+      const isShared = same.asked.size > 1;
+      this.tell(same, (told) => told.resolve(kv ? valueOf(same.name, kv, isShared) : null));
+    }
+  }
+
+  private async refused(
+    batch: readonly SameRead[],
+    error: unknown,
+    whenBack: (() => void) | undefined,
+  ): Promise<void> {
+    if (batch.length > 1 && isOfOnePart(error)) {
       // One key that may not be read is to fail alone.
       const middle = batch.length >> 1;
       const halves = [batch.slice(0, middle), batch.slice(middle)];
       await Promise.all(halves.map((half) => this.send(half)));
-      whenBack?.();
+      return whenBack?.();
+    }
+    whenBack?.();
+    for (const same of batch) {
+      const failure = failureOf('read', same.name, error, this.client);
+      this.tell(same, (told) => told.reject(failure));
     }
   }
 

@@ -43,7 +43,7 @@ export class SendTurns {
     this.window?.cancel();
     this.window = null;
     this.isDue = true;
-    // After the microtasks of this turn, in which whoever was just answered asks for more.
+    // Whoever was answered together with the one that asks first has its microtask before this one.
     if (this.underway === 0) queueMicrotask(this.sendDue);
     else setImmediate(this.sendDue);
   }
