@@ -1,3 +1,4 @@
+import type { Evidence } from './evidence.js';
 import { LIMIT, type LimitNote, SLOT_MS, WINDOW } from './limit-notes.js';
 
 /** By how much a window may have more: the burst that a limit of the fleet has unless it is told otherwise. */
@@ -9,6 +10,8 @@ const SHARES = 1.02;
  * word itself before the answer: so 1.5 s after nobody need reckon with it, and what slots say too roughly.
  */
 const BORROWED_MS = 1500 + 3 * SLOT_MS;
+/** And over in any case so long after it was sent, whenever that word and the answer to it are heard. */
+const LENT_MS = 3000 + 3 * SLOT_MS;
 /** Whoever is offered more than enough lets something through within so many slots. */
 const IDLE_SLOTS = 25;
 
@@ -71,16 +74,30 @@ export function ownShareFaults(notes: readonly LimitNote[]): string[] {
   );
 }
 
-/** Who was not heard of for longer than anything is lent has nothing that is borrowed. */
-export function borrowerFaults(notes: readonly LimitNote[]): string[] {
+/**
+ * Who was not heard of for longer than anything is lent has nothing that is borrowed. One whose watch stands still, and
+ * whose words reach etcd, is heard of by the others; what they have lent it it may learn when its watch goes on.
+ */
+export function borrowerFaults(
+  notes: readonly LimitNote[],
+  { truth }: Pick<Evidence, 'truth'>,
+  prefix: string,
+): string[] {
   const since = new Map<string, number>();
   return notes.flatMap(({ process, slot, isConfirmed, borrowedUnheard: borrowed }) => {
     if (isConfirmed) since.delete(process);
     else if (!since.has(process)) since.set(process, slot);
     const forMs = (slot - (since.get(process) ?? slot)) * SLOT_MS;
     if (borrowed === 0 || forMs <= BORROWED_MS) return [];
+    const at = slot * SLOT_MS;
+    const own = `${prefix}${process}/`;
+    const wasHeard = truth.some(
+      ({ type, key, t }) =>
+        type === 'put' && key.startsWith(own) && t >= at - LENT_MS && t <= at + SLOT_MS,
+    );
+    if (wasHeard) return [];
     return [
-      `${process} had borrowed ${borrowed.toFixed(3)} of the limit at ${slot * SLOT_MS}, and was heard of last ${forMs} ms before.`,
+      `${process} had borrowed ${borrowed.toFixed(3)} of the limit at ${at}, and was heard of last ${forMs} ms before.`,
     ];
   });
 }

@@ -4,6 +4,7 @@ import { LIMIT, type LimitNote, SLOT_MS } from './limit-notes.js';
 import { borrowerFaults, ownShareFaults, starvedFaults, sumFaults } from './limit-sums.js';
 import { newMemberFaults } from './new-members.js';
 
+const PREFIX = 'traffic/limit%2Fchaos/share/';
 const FULL = (LIMIT * SLOT_MS) / 1000;
 const slot = (process: string, number: number, more: Partial<LimitNote> = {}): LimitNote => ({
   ...{ process, work: 'limits', type: 'slot', slot: number, t: number * SLOT_MS },
@@ -17,8 +18,9 @@ const run = (length: number, more: Partial<LimitNote> = {}, processes = ['0.0', 
 describe('a limit of the fleet', () => {
   it('is kept if all together have the whole of it', () => {
     const notes = run(30);
-    const faults = [sumFaults, ownShareFaults, borrowerFaults, starvedFaults];
+    const faults = [sumFaults, ownShareFaults, starvedFaults];
     expect(faults.flatMap((of) => of(notes))).toEqual([]);
+    expect(borrowerFaults(notes, evidence(), PREFIX)).toEqual([]);
   });
 
   it('is not kept if they let more through in a second', () => {
@@ -43,8 +45,19 @@ describe('a limit of the fleet', () => {
 
   it('is lent for seconds, and not to one that nobody hears', () => {
     const notes = run(40, { borrowedUnheard: 0.2, isConfirmed: false }, ['0.0']);
-    expect(borrowerFaults(notes.slice(0, 11))).toEqual([]);
-    expect(borrowerFaults(notes)[0]).toContain('0.0 had borrowed 0.200');
+    expect(borrowerFaults(notes.slice(0, 11), evidence(), PREFIX)).toEqual([]);
+    expect(borrowerFaults(notes, evidence(), PREFIX)[0]).toContain('0.0 had borrowed 0.200');
+    // Another one's words do not help, nor one that is too old; its own do, although it did not hear them.
+    const told = (process: string, t: number) => {
+      const { truth } = new TrueHistory().put(`${PREFIX}${process}/ab`, '{}');
+      return evidence({ truth: truth.map((event) => ({ ...event, t })) });
+    };
+    const last = notes.slice(0, 39).map((note) => ({ ...note, borrowedUnheard: 0 }));
+    const late = [...last, notes[39]!];
+    const at = 39 * SLOT_MS;
+    expect(borrowerFaults(late, told('1.0', at - 1000), PREFIX)).toHaveLength(1);
+    expect(borrowerFaults(late, told('0.0', at - 3700), PREFIX)).toHaveLength(1);
+    expect(borrowerFaults(late, told('0.0', at - 1000), PREFIX)).toEqual([]);
   });
 
   it('leaves nobody with nothing', () => {
@@ -56,11 +69,10 @@ describe('a limit of the fleet', () => {
   });
 
   it('gives a newcomer nothing before the others have heard of it', () => {
-    const prefix = 'traffic/limit%2Fchaos/share/';
-    const { truth } = new TrueHistory().put(`${prefix}0.0/ab`, '{}');
+    const { truth } = new TrueHistory().put(`${PREFIX}0.0/ab`, '{}');
     const at = (t: number) => evidence({ truth: truth.map((event) => ({ ...event, t })) });
     const notes = run(5, {}, ['0.0']).map((note) => ({ ...note, slot: note.slot + 50 }));
-    expect(newMemberFaults(notes, at(9900), prefix)).toEqual([]);
-    expect(newMemberFaults(notes, at(9990), prefix)[0]).toContain('no time to hear of it');
+    expect(newMemberFaults(notes, at(9900), PREFIX)).toEqual([]);
+    expect(newMemberFaults(notes, at(9990), PREFIX)[0]).toContain('no time to hear of it');
   });
 });

@@ -30,7 +30,7 @@ export const limits: ChaosWork = {
       limits: [
         ...sumFaults(notes),
         ...ownShareFaults(notes),
-        ...borrowerFaults(notes),
+        ...borrowerFaults(notes, evidence, PREFIX),
         ...starvedFaults(notes),
         ...newMemberFaults(notes, evidence, PREFIX),
       ],
