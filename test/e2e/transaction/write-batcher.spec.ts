@@ -201,6 +201,23 @@ describe.each(await serversUnderTest())('the write batcher, $name', ({ start }) 
     expect(batcher.stats.transactions).toBe(1);
   });
 
+  it('sends what those ask for who were answered together, with what had waited behind their writes', async () => {
+    const { batcher } = await startBatcher(server.endpoint);
+    const prefix = freshPrefix();
+    const again = async (name: string) => {
+      await batcher.put(`${prefix}${name}`, 'first');
+      await batcher.put(`${prefix}${name}`, 'second');
+    };
+    // The second write of `a` waits behind its first one; of the others, nobody has asked for the second yet.
+    await Promise.all([
+      batcher.put(`${prefix}a`, 'first'),
+      batcher.put(`${prefix}a`, 'second'),
+      again('b'),
+      again('c'),
+    ]);
+    expect(batcher.stats).toMatchObject({ written: 6, transactions: 2 });
+  });
+
   it('refuses what makes no sense before anything is sent', async () => {
     const { batcher, client } = await startBatcher(server.endpoint);
     const before = client.requestsSent;

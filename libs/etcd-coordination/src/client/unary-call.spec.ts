@@ -3,6 +3,9 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:htt
 import type { AddressInfo } from 'node:net';
 import { Channel, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from 'vitest';
+import { systemClock } from './clock.js';
+import { parseEndpoint } from './endpoint-address.js';
+import { Endpoint } from './endpoint.js';
 import { UnaryCall, type UnaryMethod } from './unary-call.js';
 
 const ECHO: UnaryMethod<string, string> = {
@@ -173,6 +176,26 @@ describe('UnaryCall', () => {
       details: 'Cancelled on client',
     });
     call.cancel();
+  });
+
+  it('goes with its endpoint, though its trailers never come', async () => {
+    let stream!: ServerHttp2Stream;
+    answer = (opened) => {
+      stream = opened;
+      stream.on('error', () => undefined);
+      respond(stream, { 'grpc-status': '0' });
+      stream.write(framed(''));
+    };
+    const { port } = server.address() as AddressInfo;
+    const endpoint = new Endpoint(parseEndpoint(`http://127.0.0.1:${port}`), systemClock);
+    const key = Buffer.from('x');
+    await new Promise<void>((resolve) => {
+      endpoint.call('KV', 'range', { key }, new Metadata(), Infinity, () => resolve());
+    });
+    expect(stream.closed).toBe(false);
+    const closed = once(stream, 'close');
+    endpoint.close();
+    await closed;
   });
 
   it('refuses to begin on a closed channel', () => {
